@@ -1,0 +1,1 @@
+"""Configuration: the YAML loader with line and column errors, and the models of our files."""
