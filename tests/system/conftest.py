@@ -1,0 +1,26 @@
+"""Fixtures of the system tests: one broker and one database for each test module."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.servers import Influx, Mosquitto
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    """A running broker, anonymous, shared by the tests of a module."""
+    with Mosquitto(tmp_path_factory.mktemp("mosquitto")) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="module")
+def influx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influx]:
+    """A running, empty database server, shared by the tests of a module: give each test its own database."""
+    with Influx(tmp_path_factory.mktemp("influx")) as database:
+        yield database
