@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import unicodedata
@@ -19,7 +20,7 @@ def choose_language(arguments: Sequence[str], environment: Mapping[str, str]) ->
     Command lines need it before they parse, because their help texts are written in it.
     """
     asked = [
-        *(value for flag, value in zip(arguments, arguments[1:], strict=False) if flag == "--lang"),
+        *(value for flag, value in itertools.pairwise(arguments) if flag == "--lang"),
         *(argument.removeprefix("--lang=") for argument in arguments if argument.startswith("--lang=")),
         *(environment.get(name, "") for name in (ENVIRONMENT_VARIABLE, "LC_ALL", "LC_MESSAGES", "LANG")),
     ]
@@ -61,8 +62,7 @@ class Texts:
 def cells(text: str) -> int:
     """Return the terminal cells that a text takes: combining marks take none, wide characters two."""
     return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
-        for char in text
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
     )
 
 

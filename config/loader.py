@@ -42,9 +42,13 @@ for _tag, _pattern, _first in (
     ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
     ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
     ("int", r"^(?:[-+]?[0-9]+|0x[0-9a-fA-F]+)$", list("-+0123456789")),
-    ("float", r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$", list("-+.0123456789")),
+    (
+        "float",
+        r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$",
+        list("-+.0123456789"),
+    ),
 ):
-    _CoreSchemaLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)  # type: ignore[no-untyped-call]  # PyYAML's stubs leave it untyped
+    _CoreSchemaLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
 
 
 def _int_of(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
@@ -78,7 +82,7 @@ class _Reader:
         if isinstance(node, yaml.SequenceNode):
             return [self.data(item, (*location, index)) for index, item in enumerate(node.value)]
         try:
-            return self.loader.construct_object(node)  # type: ignore[no-untyped-call]  # PyYAML's stubs leave it untyped
+            return self.loader.construct_object(node)
         except (yaml.YAMLError, ValueError) as error:
             self.problem(node.start_mark, f"cannot be read: {error}")
             return None
@@ -113,11 +117,10 @@ def _compose(file: Path, text: str) -> tuple[_CoreSchemaLoader, yaml.Node]:
         for token_event in yaml.parse(text, Loader=_CoreSchemaLoader):
             if isinstance(token_event, yaml.AliasEvent):
                 # An alias can grow a small file without bound.
-                mark = token_event.start_mark
-                raise ConfigErrors(
-                    [ConfigProblem(file, mark.line + 1, mark.column + 1, "aliases (*name) are not read; write it out")]
-                )
-        node = loader.get_single_node()  # type: ignore[no-untyped-call]  # PyYAML's stubs leave it untyped
+                start = token_event.start_mark
+                line, column = (start.line + 1, start.column + 1) if start else (1, 1)
+                raise ConfigErrors([ConfigProblem(file, line, column, "aliases (*name) are not read; write it out")])
+        node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -162,7 +165,7 @@ def _message(model: type[BaseModel], location: Location, error: ErrorDetails) ->
     text = error["msg"].removeprefix("Value error, ")
     where = ".".join(str(part) for part in location)
     given = error.get("input")
-    shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) and len(repr(given)) < 60 else ""  # noqa: PLR2004
+    shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) and len(repr(given)) < 60 else ""
     return f"{where}: {text}{shown}" if where else f"{text}{shown}"
 
 
@@ -194,9 +197,7 @@ def load_text(text: str, file: Path, model: type[Model]) -> Model:
             unknown = detail["type"] == "extra_forbidden"
             mark = reader.keys.get(location) if unknown else None
             mark = mark or reader.mark(location)
-            problems.append(
-                ConfigProblem(file, mark.line + 1, mark.column + 1, _message(model, location, detail))
-            )
+            problems.append(ConfigProblem(file, mark.line + 1, mark.column + 1, _message(model, location, detail)))
         raise ConfigErrors(list(dict.fromkeys(problems))) from error
     if problems:
         raise ConfigErrors(problems)

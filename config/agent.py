@@ -1,0 +1,216 @@
+"""The edge agent's configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from config.loader import StrictModel
+from config.profile import Name
+from contract.topics import BUILT_IN_DEVICES, DEFAULT_ROOT, RESERVED_DEVICES, RESERVED_GATEWAYS, check_name
+
+PointId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}/[a-z0-9][a-z0-9_-]{0,63}$")]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+TopicRoot = Annotated[str, Field(pattern=r"^[a-z0-9_-]+(/[a-z0-9_-]+){0,3}$")]
+
+
+class Place(StrictModel):
+    """Where the gateway or the city stands: degrees (WGS 84) and IANA time zone."""
+
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+    timezone: str
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, zone: str) -> str:
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - costs 10 ms, and only files name zones
+
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"no time zone '{zone}'; write one such as Asia/Ho_Chi_Minh") from error
+        return zone
+
+
+class Tls(StrictModel):
+    """Mutual TLS; the certificate's CN is the gateway's name."""
+
+    ca_file: Path
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _both(self) -> Tls:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file stand together")
+        return self
+
+
+class Mqtt(StrictModel):
+    """The broker. Passwords stand in files, never here.
+
+    Attributes:
+        allow_mqtt311: Fall back to MQTT 3.1.1, whose brokers acknowledge what they deny. For demonstrations.
+    """
+
+    host: str = "localhost"
+    port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    root: TopicRoot = DEFAULT_ROOT
+    username: str | None = None
+    password_file: Path | None = None
+    tls: Tls | None = None
+    keepalive_s: Annotated[int, Field(ge=5, le=600)] = 20
+    allow_mqtt311: bool = False
+
+
+class Clock(StrictModel):
+    """Whether the wall clock must be synchronised before its times are believed."""
+
+    require_sync: bool = True
+
+
+class SpoolLimits(StrictModel):
+    """The disk that readings wait on.
+
+    Attributes:
+        max_bytes: Past it rows go, the least urgent and oldest first, and are counted.
+        commit_interval_s: Readings that are not urgent are committed together this often; flash dies of writes.
+    """
+
+    max_bytes: Annotated[int, Field(ge=1_048_576, le=2**40)] = 256 * 1024 * 1024
+    commit_interval_s: Annotated[float, Field(ge=0.05, le=60)] = 1.0
+
+
+class SerialLine(StrictModel):
+    """One RS-485 or RS-232 line.
+
+    Attributes:
+        timeout_s: How long a reply may take to begin.
+        quiet_pause_s: Silence after a time-out, in which late answers are thrown away; timeout_s if not set.
+    """
+
+    id: Name
+    kind: Literal["serial"]
+    port: str
+    baud: Annotated[int, Field(ge=300, le=4_000_000)] = 9600
+    parity: Literal["N", "E", "O"] = "N"
+    stop_bits: Literal[1, 2] = 1
+    timeout_s: Annotated[float, Field(gt=0, le=10)] = 0.5
+    quiet_pause_s: Annotated[float, Field(ge=0, le=10)] | None = None
+
+
+class TcpLine(StrictModel):
+    """One Modbus TCP host and port; one connection whatever number of units stands behind it."""
+
+    id: Name
+    kind: Literal["tcp"]
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)] = 502
+    timeout_s: Annotated[float, Field(gt=0, le=30)] = 1.0
+
+
+Line = Annotated[SerialLine | TcpLine, Field(discriminator="kind")]
+
+
+class Intervals(StrictModel):
+    """How often each poll class is read, in seconds."""
+
+    fast_s: Seconds = 1.0
+    normal_s: Seconds = 5.0
+    slow_s: Seconds = 60.0
+
+
+class DeviceConfig(StrictModel):
+    """One device on a line.
+
+    Attributes:
+        profile: A shipped profile's name, or a file.
+        unit: Modbus unit id.
+        names: The profile's point key to the name it has here, such as di1: mains_ok.
+        points: The profile's point keys to read; all of them if not set.
+    """
+
+    id: Name
+    profile: str
+    line: Name
+    unit: Annotated[int, Field(ge=0, le=255)] = 1
+    names: dict[Name, Name] = Field(default_factory=dict)
+    points: tuple[Name, ...] | None = None
+    intervals: Intervals | None = None
+
+    @field_validator("id")
+    @classmethod
+    def _free(cls, name: str) -> str:
+        return check_name(name, "device", RESERVED_DEVICES | BUILT_IN_DEVICES)
+
+
+class Allowed(StrictModel):
+    """One point that commands may write, and the values."""
+
+    point: PointId
+    low: float = 0
+    high: float = 1
+
+
+class Commands(StrictModel):
+    """Which writes are allowed, and the key that signs commands from the centre.
+
+    Attributes:
+        key_file: 32 bytes or more, raw or hex; without it commands from the centre are refused.
+    """
+
+    key_file: Path | None = None
+    allow: tuple[Allowed, ...] = ()
+
+
+class Lighting(StrictModel):
+    """The schedule file and the contactors that it switches."""
+
+    schedule_file: Path
+    outputs: Annotated[tuple[PointId, ...], Field(min_length=1)]
+
+
+class AgentConfig(StrictModel):
+    """One gateway."""
+
+    gateway: Name
+    language: Literal["en", "vi"] = "en"
+    place: Place | None = None
+    state_dir: Path = Path("/var/lib/lamplighter-agent")
+    runtime_dir: Path = Path("/run/lamplighter-agent")
+    mqtt: Mqtt = Mqtt()
+    clock: Clock = Clock()
+    spool: SpoolLimits = SpoolLimits()
+    intervals: Intervals = Intervals()
+    state_interval_s: Seconds = 5.0
+    lines: Annotated[tuple[Line, ...], Field(max_length=1024)] = ()
+    devices: Annotated[tuple[DeviceConfig, ...], Field(max_length=510)] = ()
+    commands: Commands = Commands()
+    lighting: Lighting | None = None
+
+    @field_validator("gateway")
+    @classmethod
+    def _free(cls, name: str) -> str:
+        return check_name(name, "gateway", RESERVED_GATEWAYS)
+
+    @model_validator(mode="after")
+    def _refers(self) -> AgentConfig:
+        lines = [line.id for line in self.lines]
+        devices = [device.id for device in self.devices]
+        for what, names in (("line", lines), ("device", devices)):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{what} named twice: {', '.join(twice)}")
+        for device in self.devices:
+            if device.line not in lines:
+                raise ValueError(f"device '{device.id}' names line '{device.line}'; there are: {', '.join(lines)}")
+        points = [allowed.point for allowed in self.commands.allow]
+        for point in self.lighting.outputs if self.lighting else ():
+            if point not in points:
+                raise ValueError(f"lighting switches '{point}', which commands.allow does not list")
+        if self.lighting and self.place is None:
+            raise ValueError("lighting needs 'place': the sun and the hour depend on it")
+        return self

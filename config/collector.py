@@ -1,0 +1,105 @@
+"""The collector's configuration."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from config.agent import Mqtt
+from config.loader import StrictModel
+from config.profile import Name
+
+
+class SqliteStore(StrictModel):
+    """The embedded store: one file, no server."""
+
+    kind: Literal["sqlite"]
+    file: Path | None = None
+    retention_days: Annotated[int, Field(ge=1, le=3650)] = 7
+
+
+class InfluxStore(StrictModel):
+    """InfluxDB 1.x over /write; 2.x and 3 will be profiles of the same writer.
+
+    Attributes:
+        batch_rows: Most lines of one request.
+        batch_interval_s: Longest time that a line waits for others.
+    """
+
+    kind: Literal["influxdb1"]
+    url: str
+    database: Annotated[str, Field(min_length=1, max_length=64)]
+    retention_policy: str | None = None
+    username: str | None = None
+    password_file: Path | None = None
+    batch_rows: Annotated[int, Field(ge=1, le=10_000)] = 5000
+    batch_interval_s: Annotated[float, Field(ge=0.01, le=60)] = 0.2
+    timeout_s: Annotated[float, Field(gt=0, le=120)] = 10.0
+
+    @field_validator("url")
+    @classmethod
+    def _without_password(cls, url: str) -> str:
+        if not re.match(r"^https?://[^/@]+(/.*)?$", url):
+            raise ValueError("write http://host:port or https://host:port; the user stands in username")
+        return url.rstrip("/")
+
+
+Store = Annotated[SqliteStore | InfluxStore, Field(discriminator="kind")]
+
+
+class Channel(StrictModel):
+    """One way to reach a crew: an Apprise URL, in a file where it carries a secret."""
+
+    url: str | None = None
+    url_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Channel:
+        if (self.url is None) == (self.url_file is None):
+            raise ValueError("give either url or url_file")
+        if self.url and re.search(r"//[^/]*:[^/]*@", self.url):
+            raise ValueError("this url carries a password: put it into a file and name that as url_file")
+        return self
+
+
+class CrewChannels(StrictModel):
+    """How one crew of the inventory is reached."""
+
+    crew: Name
+    channels: Annotated[tuple[Channel, ...], Field(min_length=1, max_length=16)]
+
+
+class Limits(StrictModel):
+    """What bounds the collector's memory.
+
+    Attributes:
+        ingest_messages: Messages that wait to be evaluated.
+        store_batches: Evaluated batches that wait for the store; beyond it they stay with their gateways.
+    """
+
+    ingest_messages: Annotated[int, Field(ge=10, le=1_000_000)] = 20_000
+    store_batches: Annotated[int, Field(ge=10, le=1_000_000)] = 5_000
+    gateways: Annotated[int, Field(ge=1, le=100_000)] = 5_000
+    dead_letter_bytes: Annotated[int, Field(ge=65_536, le=2**40)] = 256 * 1024 * 1024
+
+
+class CollectorConfig(StrictModel):
+    """One collector.
+
+    Attributes:
+        city_file: The inventory.
+        rule_files: Alarm rules; those that the software ships if not set.
+        notify: How crews are reached.
+    """
+
+    name: Name = "collector"
+    city_file: Path
+    state_dir: Path = Path("/var/lib/lamplighter-collector")
+    mqtt: Mqtt = Mqtt()
+    store: Store = SqliteStore(kind="sqlite")
+    limits: Limits = Limits()
+    rule_files: tuple[Path, ...] | None = None
+    notify: tuple[CrewChannels, ...] = ()
