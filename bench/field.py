@@ -1,0 +1,45 @@
+"""A field of Modbus TCP devices in one cheap process: `python -m bench.field DEVICES` prints their ports as JSON.
+
+Register r of every device reads (r * 7 + seconds) mod 65536, so that values change as fast as they are polled.
+The server counts what it was asked and prints nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+import sys
+import time
+
+
+class Device(asyncio.Protocol):
+    """Answers function 3 and 4 reads of up to 125 registers, whole requests only."""
+
+    def __init__(self) -> None:
+        self.buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        while len(self.buffer) >= 12:
+            transaction, _, _, unit, function, address, count = struct.unpack(">HHHBBHH", self.buffer[:12])
+            self.buffer = self.buffer[12:]
+            seconds = int(time.time())
+            values = [(register * 7 + seconds) & 0xFFFF for register in range(address, address + count)]
+            body = struct.pack(f">BBB{count}H", unit, function, 2 * count, *values)
+            assert isinstance(self.transport, asyncio.Transport)
+            self.transport.write(struct.pack(">HHH", transaction, 0, len(body)) + body)
+
+
+async def main(devices: int) -> None:
+    loop = asyncio.get_running_loop()
+    servers = [await loop.create_server(Device, "127.0.0.1", 0, backlog=64) for _ in range(devices)]
+    print(json.dumps([server.sockets[0].getsockname()[1] for server in servers]), flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1])))
