@@ -23,7 +23,7 @@ class InfluxRefusedError(RuntimeError):
 class Influx(ServerProcess):
     """A database on 127.0.0.1: no statistics, no telemetry, no request log."""
 
-    server = INFLUXD
+    program = INFLUXD
 
     def __init__(
         self, folder: Path, *, http: Mapping[str, str] | None = None, data: Mapping[str, str] | None = None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Mosquitto(ServerProcess):
     """A broker on 127.0.0.1; anonymous and without persistence unless the configuration says otherwise."""
 
-    server = MOSQUITTO
+    program = MOSQUITTO
 
     def __init__(self, folder: Path, *, config: str = "") -> None:
         """Prepare a broker.

@@ -8,7 +8,7 @@ import subprocess
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Self
 
-from tests.servers.provision import Server, locate
+from tests.servers.provision import Program, locate
 from tests.servers.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class ServerFailedError(RuntimeError):
 class ServerProcess(ABC):
     """One server in its own folder, on loopback ports that stay the same over restarts."""
 
-    server: Server
+    program: Program
 
     def __init__(self, folder: Path) -> None:
         """Keep configuration, data and log in the folder; nothing runs before `start`."""
@@ -52,7 +52,7 @@ class ServerProcess(ABC):
     def pid(self) -> int:
         """Process id of the running server."""
         if self._process is None:
-            raise ServerFailedError(f"{self.server.program} is not running")
+            raise ServerFailedError(f"{self.program.name} is not running")
         return self._process.pid
 
     @property
@@ -128,7 +128,7 @@ class ServerProcess(ABC):
         self.stop()
 
     def _start_once(self) -> None:
-        binary = locate(self.server)
+        binary = locate(self.program)
         arguments = self._arguments()
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -140,14 +140,14 @@ class ServerProcess(ABC):
                 stderr=subprocess.STDOUT,
             )
         try:
-            wait_until(self._is_ready_or_ended, _START_TIMEOUT_S, f"{self.server.program} answers")
+            wait_until(self._is_ready_or_ended, _START_TIMEOUT_S, f"{self.program.name} answers")
         except BaseException:
             self.kill9()
             raise
         if not self.is_running:
             self._process = None
             last_lines = "\n".join(self.log_text().splitlines()[-10:])
-            raise ServerFailedError(f"{self.server.program} ended while starting:\n{last_lines}")
+            raise ServerFailedError(f"{self.program.name} ended while starting:\n{last_lines}")
 
     def _is_ready_or_ended(self) -> bool:
         return not self.is_running or self._is_ready()

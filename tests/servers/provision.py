@@ -1,4 +1,4 @@
-"""Make Mosquitto 2.0 and InfluxDB 1.x available to the tests, without root.
+"""Make Mosquitto 2.x, InfluxDB 1.x and systemd-analyze available to the tests, without root.
 
 Installed servers are used as they are. What is missing comes as Debian packages, checked by apt against the signed
 package lists, into `.servers/`: own lists, own cache, nothing of the system is touched or needed but the sources.
@@ -25,14 +25,14 @@ _APT_TIMEOUT_S = 600
 
 
 class ServerMissingError(RuntimeError):
-    """A server is not available; the message says how to get it."""
+    """A server or tool is not available; the message says how to get it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """One server program: its Debian package, and what its version banner must look like."""
+class Program:
+    """One program: its Debian package, and what its version banner must look like."""
 
-    program: str
+    name: str
     package: str
     banner_argument: str
     banner: re.Pattern[str]
@@ -41,7 +41,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binary:
-    """A server that runs here: where it is, its version, and the environment it needs."""
+    """A program that runs here: where it is, its version, and the environment it needs."""
 
     path: Path
     version: str
@@ -52,69 +52,78 @@ class Binary:
         return _environment(self.library_path)
 
 
-MOSQUITTO = Server(
-    program="mosquitto",
+MOSQUITTO = Program(
+    name="mosquitto",
     package="mosquitto",
     banner_argument="-h",
     banner=re.compile(r"mosquitto version (2\.\d+\.\d+)"),
     wanted="Mosquitto 2.x",
 )
-INFLUXD = Server(
-    program="influxd",
+INFLUXD = Program(
+    name="influxd",
     package="influxdb",
     banner_argument="version",
     banner=re.compile(r"InfluxDB v(1\.[0-9a-z.~+-]+)"),
     wanted="InfluxDB 1.x",
 )
-SERVERS = (MOSQUITTO, INFLUXD)
+# The units' gate needs no running systemd, only this tool, which a container may lack.
+SYSTEMD_ANALYZE = Program(
+    name="systemd-analyze",
+    package="systemd",
+    banner_argument="--version",
+    banner=re.compile(r"^systemd (25\d|2[6-9]\d)\b"),
+    wanted="systemd-analyze 250 or later",
+)
+PROGRAMS = (MOSQUITTO, INFLUXD, SYSTEMD_ANALYZE)
 
 
-def locate(server: Server, folder: Path = SERVERS_FOLDER) -> Binary:
-    """Find a server that starts here: installed first, then unpacked.
+def locate(program: Program, folder: Path = SERVERS_FOLDER) -> Binary:
+    """Find a program that starts here: installed first, then unpacked.
 
     Raises:
         ServerMissingError: There is none, or only another version, or one whose libraries are missing.
     """
     reasons: list[str] = []
-    for path, library_path in _candidates(server, folder):
-        output = _run([str(path), server.banner_argument], library_path=library_path, timeout_s=20).stdout
-        found = server.banner.search(output)
+    for path, library_path in _candidates(program, folder):
+        output = _run([str(path), program.banner_argument], library_path=library_path, timeout_s=20).stdout
+        found = program.banner.search(output)
         if found:
             return Binary(path=path, version=found.group(1), library_path=library_path)
         reasons.append(f"  {path} does not serve: {_first_line(output)}")
-    problem = "\n".join(reasons) or f"  there is no {server.program} on PATH, in sbin or in {folder}"
+    problem = "\n".join(reasons) or f"  there is no {program.name} on PATH, in sbin or in {folder}"
     raise ServerMissingError(
-        f"{server.wanted} is missing:\n{problem}\n  mend it with: make servers, or: sudo apt install {server.package}"
+        f"{program.wanted} is missing:\n{problem}\n  mend it with: make servers, or: sudo apt install {program.package}"
     )
 
 
 def provision(folder: Path = SERVERS_FOLDER) -> list[Binary]:
-    """Make every server available, unpacking the missing ones into the folder.
+    """Make every program available, unpacking the missing ones into the folder.
 
     Raises:
-        ServerMissingError: A server can be neither found nor fetched; says what failed and what mends it.
+        ServerMissingError: One can be neither found nor fetched; says what failed and what mends it.
     """
-    missing = [server for server in SERVERS if not _is_available(server, folder)]
+    missing = [program for program in PROGRAMS if not _is_available(program, folder)]
     if missing:
-        _unpack([server.package for server in missing], folder)
-    return [locate(server, folder) for server in SERVERS]
+        _unpack([program.package for program in missing], folder)
+    return [locate(program, folder) for program in PROGRAMS]
 
 
-def _candidates(server: Server, folder: Path) -> list[tuple[Path, str]]:
+def _candidates(program: Program, folder: Path) -> list[tuple[Path, str]]:
     search = os.pathsep.join((os.environ.get("PATH", ""), *_SYSTEM_FOLDERS))
-    installed = shutil.which(server.program, path=search)
+    installed = shutil.which(program.name, path=search)
     candidates = [(Path(installed), "")] if installed else []
     root = folder / "root"
-    libraries = sorted({*root.glob("usr/lib/*-linux-gnu*"), *root.glob("lib/*-linux-gnu*")})
+    patterns = ("usr/lib/*-linux-gnu*", "lib/*-linux-gnu*", "usr/lib/*-linux-gnu*/systemd", "lib/systemd")
+    libraries = [folder for pattern in patterns for folder in sorted(root.glob(pattern))]
     library_path = os.pathsep.join(str(library) for library in libraries)
-    unpacked = (root / "usr/sbin" / server.program, root / "usr/bin" / server.program)
+    unpacked = (root / "usr/sbin" / program.name, root / "usr/bin" / program.name)
     candidates += [(path, library_path) for path in unpacked if os.access(path, os.X_OK)]
     return candidates
 
 
-def _is_available(server: Server, folder: Path) -> bool:
+def _is_available(program: Program, folder: Path) -> bool:
     try:
-        locate(server, folder)
+        locate(program, folder)
     except ServerMissingError:
         return False
     return True
@@ -214,8 +223,8 @@ def main() -> int:
     except ServerMissingError as error:
         sys.stderr.write(f"test servers: {error}\n")
         return 1
-    for server, binary in zip(SERVERS, binaries, strict=True):
-        sys.stdout.write(f"test servers: {server.program} {binary.version} ({binary.path})\n")
+    for program, binary in zip(PROGRAMS, binaries, strict=True):
+        sys.stdout.write(f"test servers: {program.name} {binary.version} ({binary.path})\n")
     return 0
 
 
