@@ -1,0 +1,63 @@
+"""From configuration to lines and drivers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from config.agent import Allowed, DeviceConfig, SerialLine, TcpLine
+from config.profile import Profile
+from drivers.base import Clock, DevicePoint, Driver, Line
+
+
+def device_points(device: DeviceConfig, profile: Profile) -> tuple[DevicePoint, ...]:
+    """Return the points that a device is read for, named as the device names them.
+
+    Raises:
+        ValueError: The device names a point that its profile has not, or gives two points one name.
+    """
+    known = {spec.key for spec in profile.points}
+    unknown = sorted((set(device.names) | set(device.points or ())) - known)
+    if unknown:
+        raise ValueError(f"device '{device.id}': profile '{profile.profile}' has no point {', '.join(unknown)}")
+    wanted = known if device.points is None else set(device.points)
+    points = tuple(
+        DevicePoint(device.names.get(spec.key, spec.key), spec) for spec in profile.points if spec.key in wanted
+    )
+    keys = [point.key for point in points]
+    twice = sorted({key for key in keys if keys.count(key) > 1})
+    if twice:
+        raise ValueError(f"device '{device.id}': two points are named {', '.join(twice)}")
+    return points
+
+
+def open_line(line: SerialLine | TcpLine, clock: Clock) -> Line:
+    """Return the line of a configuration; it opens its port at the first exchange, and again when it was lost."""
+    if isinstance(line, SerialLine):
+        from drivers.lines.serial import SerialBusLine  # noqa: PLC0415 - agents without serial ports need no pyserial
+
+        return SerialBusLine(line, clock)
+    from drivers.lines.tcp import TcpConnectionLine  # noqa: PLC0415 - the same for agents without TCP devices
+
+    return TcpConnectionLine(line, clock)
+
+
+def build_driver(
+    device: DeviceConfig,
+    profile: Profile,
+    line: Line,
+    clock: Clock,
+    allowed: Sequence[Allowed] = (),
+) -> Driver:
+    """Return the driver of a device.
+
+    Args:
+        device: Which device on which line.
+        profile: Its profile, loaded.
+        line: Where it is.
+        clock: For the gap that the device needs between requests.
+        allowed: The agent's commands.allow; only writes listed there for this device ever reach the wire.
+
+    Raises:
+        ValueError: The configuration names points that the profile has not, or allows writing one that cannot be.
+    """
+    raise NotImplementedError
