@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 from pydantic import (
     BaseModel,
     ConfigDict,
+    FailFast,
     Field,
     StrictBool,
     StrictFloat,
@@ -17,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from contract.reading import NAME_PATTERN, Block, Cause
+from contract.reading import BAD_CAUSES, NAME_PATTERN, Block, Cause, Value
 
 MAX_BATCH_BYTES: Final = 256 * 1024
 """A batch above this is refused by the collector; the agent splits its commits below it."""
@@ -25,23 +26,31 @@ MAX_ROWS_PER_DEVICE: Final = 10_000
 MAX_POINTS_PER_DEVICE: Final = 512
 MAX_DEVICES_PER_BATCH: Final = 512
 MAX_TEXT_LENGTH: Final = 256
+MAX_CONFIRM_RANGES: Final = 64
+LEAST_INTEGER: Final = -(2**63)
+GREATEST_INTEGER: Final = 2**63 - 1
+"""What the stores hold: signed 64 bits."""
 EARLIEST_MS: Final = 1_577_836_800_000
 """2020-01-01: nothing was read by this software before it, so an older time is a clock's mistake."""
 LATEST_MS: Final = 4_102_444_800_000
 """2100-01-01."""
+MAX_AGE_MS: Final = 10 * 366 * 86_400_000
+"""Ten years: longer than any boot."""
 
 Name = Annotated[StrictStr, Field(pattern=NAME_PATTERN)]
 Epoch = Annotated[StrictStr, Field(pattern=r"^[0-9a-f]{32}$")]
 """128 random bits drawn at every start of an agent: no number is ever given twice."""
 Sequence64 = Annotated[StrictInt, Field(ge=1, le=2**53)]
 Milliseconds = Annotated[StrictInt, Field(ge=EARLIEST_MS, le=LATEST_MS)]
-WireValue = (
+Timestamp = Annotated[StrictInt, Field(ge=0, le=LATEST_MS)]
+"""Milliseconds since 1970 UTC by a clock that may still be wrong."""
+WireScalar = (
     StrictBool
-    | StrictInt
+    | Annotated[StrictInt, Field(ge=LEAST_INTEGER, le=GREATEST_INTEGER)]
     | Annotated[StrictFloat, Field(allow_inf_nan=False)]
     | Annotated[StrictStr, Field(max_length=MAX_TEXT_LENGTH)]
-    | None
 )
+WireValue = WireScalar | None
 Run = tuple[Annotated[StrictInt, Field(ge=0)], Annotated[StrictInt, Field(ge=1)], Cause]
 """(first row, number of rows, cause)."""
 
@@ -84,9 +93,20 @@ class DeviceColumns(WireModel):
     """
 
     t0: Milliseconds
-    dt: Annotated[list[Annotated[StrictInt, Field(ge=0)]], Field(min_length=1, max_length=MAX_ROWS_PER_DEVICE)]
-    m: Annotated[dict[Name, list[WireValue]], Field(max_length=MAX_POINTS_PER_DEVICE)]
-    q: Annotated[dict[Name, list[Run]], Field(max_length=MAX_POINTS_PER_DEVICE)] = Field(default_factory=dict)
+    # FailFast: a hostile batch with 10^5 faults would else cost seconds and 100 MiB of findings.
+    dt: Annotated[
+        list[Annotated[StrictInt, Field(ge=0)]], FailFast(), Field(min_length=1, max_length=MAX_ROWS_PER_DEVICE)
+    ]
+    m: Annotated[
+        dict[Name, Annotated[list[WireValue], FailFast(), Field(max_length=MAX_ROWS_PER_DEVICE)]],
+        FailFast(),
+        Field(max_length=MAX_POINTS_PER_DEVICE),
+    ]
+    q: Annotated[
+        dict[Name, Annotated[list[Run], FailFast(), Field(max_length=MAX_ROWS_PER_DEVICE)]],
+        FailFast(),
+        Field(max_length=MAX_POINTS_PER_DEVICE),
+    ] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _columns_agree(self) -> DeviceColumns:
@@ -101,8 +121,7 @@ class DeviceColumns(WireModel):
         for key, runs in self.q.items():
             if key not in self.m:
                 raise ValueError(f"q.{key} has no column")
-            if len(runs) > rows or any(first + count > rows for first, count, _ in runs):
-                raise ValueError(f"q.{key} runs past the rows")
+            _check_runs(key, runs, self.m[key])
         return self
 
     def blocks(self, device: str) -> Iterator[Block]:
@@ -126,8 +145,32 @@ class DeviceColumns(WireModel):
                 )
 
 
+def _check_runs(key: str, runs: list[tuple[int, int, Cause]], column: list[Value | None]) -> None:
+    """Refuse runs that fall, overlap or disagree with their column; work is bounded by its rows."""
+    free_from = 0
+    for first, count, cause in runs:
+        if first < free_from:
+            raise ValueError(f"q.{key}: runs must rise and not overlap")
+        free_from = first + count
+        if free_from > len(column):
+            raise ValueError(f"q.{key} runs past the rows")
+        if cause is Cause.OK:
+            raise ValueError(f"q.{key} lists a run that is ok")
+        bad = cause in BAD_CAUSES
+        if any((value is None) != bad for value in column[first:free_from]):
+            raise ValueError(f"q.{key}: a value is null exactly where its cause makes it BAD")
+
+
 class Gone(WireModel):
-    """What was given up because the disk was full; it travels and is stored like data."""
+    """What was given up because the disk was full; it travels and is stored like data.
+
+    Attributes:
+        what: The priority of the rows that were given up.
+        first_ms: Time of the oldest reading among them, milliseconds since 1970 UTC.
+        last_ms: Time of the newest.
+        batches: How many batches they were.
+        readings: How many readings they held.
+    """
 
     what: Priority
     first_ms: Milliseconds
@@ -141,10 +184,16 @@ class Batch(WireModel):
 
     Attributes:
         v: The wire contract's version.
+        epoch: 128 random bits in hex, drawn at every start of the agent.
+        seq: Number within the epoch, from 1.
         lo: The lowest number of this epoch that the agent still holds: below it nothing more comes.
+        pri: How soon it travels, and how late it is given up when the disk is full.
+        clk: How its times were fixed.
         sent: When this copy was sent, milliseconds since 1970 UTC by the gateway's clock.
         d: Device to its columns.
-        age_ms: Only with clk `waiting`: the age of row times at `sent`; the batch is evaluated at receipt, not stored.
+        gone: What was given up since the last word of it.
+        age_ms: Only with clk `waiting`: how long before `sent` the last row was observed. The times of day of such
+            a batch mean nothing; it is evaluated at receipt and not stored.
     """
 
     v: Literal[1]
@@ -153,10 +202,16 @@ class Batch(WireModel):
     lo: Annotated[StrictInt, Field(ge=0, le=2**53)] = 0
     pri: Priority
     clk: ClockState
-    sent: Annotated[StrictInt, Field(ge=0, le=LATEST_MS)] = 0
-    d: Annotated[dict[Name, DeviceColumns], Field(max_length=MAX_DEVICES_PER_BATCH)]
+    sent: Timestamp = 0
+    d: Annotated[dict[Name, DeviceColumns], FailFast(), Field(max_length=MAX_DEVICES_PER_BATCH)]
     gone: Annotated[list[Gone], Field(max_length=3)] = Field(default_factory=list)
-    age_ms: Annotated[StrictInt, Field(ge=0)] | None = None
+    age_ms: Annotated[StrictInt, Field(ge=0, le=MAX_AGE_MS)] | None = None
+
+    @model_validator(mode="after")
+    def _age_only_without_clock(self) -> Batch:
+        if self.age_ms is not None and self.clk is not ClockState.WAITING:
+            raise ValueError("age_ms stands only with clk waiting")
+        return self
 
     def blocks(self) -> Iterator[Block]:
         """Yield every block, device by device, in the order of time within each."""
@@ -169,11 +224,19 @@ class Batch(WireModel):
 
 
 class Confirm(WireModel):
-    """The batches that a collector has stored and evaluated: epoch to inclusive ranges of seq."""
+    """The batches that a collector has stored and evaluated.
+
+    Attributes:
+        ok: Epoch to inclusive ranges of seq, at most 64 ranges together.
+    """
 
     ok: Annotated[
-        dict[Epoch, Annotated[list[tuple[Sequence64, Sequence64]], Field(max_length=64)]],
-        Field(max_length=64),
+        dict[
+            Epoch,
+            Annotated[list[tuple[Sequence64, Sequence64]], FailFast(), Field(max_length=MAX_CONFIRM_RANGES)],
+        ],
+        FailFast(),
+        Field(max_length=MAX_CONFIRM_RANGES),
     ]
 
     @model_validator(mode="after")
@@ -192,9 +255,6 @@ class Confirm(WireModel):
             ValueError: They make more than 64 ranges.
         """
         return cls(ok={epoch: ranges_of(numbers) for epoch, numbers in stored.items() if numbers})
-
-
-MAX_CONFIRM_RANGES: Final = 64
 
 
 def ranges_of(numbers: set[int]) -> list[tuple[int, int]]:

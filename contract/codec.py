@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from contract.batch import MAX_BATCH_BYTES, Batch, ClockState, Gone, Priority
-from contract.reading import BAD_CAUSES, Block, Cause
+from contract.batch import (
+    GREATEST_INTEGER,
+    LEAST_INTEGER,
+    MAX_BATCH_BYTES,
+    MAX_TEXT_LENGTH,
+    Batch,
+    ClockState,
+    Gone,
+    Priority,
+)
+from contract.reading import BAD_CAUSES, Block, Cause, Value
 
 Model = TypeVar("Model", bound=BaseModel)
 MAX_DEPTH: Final = 12
-"""Deeper than anything in the contract; beyond it a payload is refused before it is parsed."""
+"""Deeper than anything in the contract; beyond it a payload is refused before it is compared with a model."""
+
+
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
 class PayloadError(ValueError):
@@ -32,11 +46,14 @@ def decode(payload: bytes, model: type[Model], max_bytes: int = MAX_BATCH_BYTES)
     """
     if len(payload) > max_bytes:
         raise PayloadError("oversized", f"{len(payload)} bytes, at most {max_bytes}")
-    _check_depth(payload)
     try:
         data = orjson.loads(payload)
-    except (orjson.JSONDecodeError, RecursionError) as error:
-        raise PayloadError("not_json", f"not JSON: {error}") from error
+    except orjson.JSONDecodeError as error:
+        # orjson itself stops at 1,024 levels.
+        kind = "nested" if "depth limit" in error.msg else "not_json"
+        raise PayloadError(kind, f"not JSON: {error}") from error
+    if payload.count(b"[") + payload.count(b"{") > MAX_DEPTH and _is_deep(data):
+        raise PayloadError("nested", f"nested deeper than {MAX_DEPTH} levels")
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -45,27 +62,33 @@ def decode(payload: bytes, model: type[Model], max_bytes: int = MAX_BATCH_BYTES)
         raise PayloadError("invalid", f"{where}: {first['msg']}"[:256]) from error
 
 
-def _check_depth(payload: bytes) -> None:
-    # Counting brackets in strings too only makes the check stricter; our names and texts hold none.
-    if payload.count(b"[") + payload.count(b"{") <= MAX_DEPTH:
-        return
-    depth = deepest = 0
-    for part in payload.replace(b"{", b"[").replace(b"}", b"]").split(b"["):
-        deepest = max(deepest, depth)
-        depth += 1 - part.count(b"]")
-        if deepest > MAX_DEPTH:
-            raise PayloadError("nested", f"nested deeper than {MAX_DEPTH} levels")
+def _is_deep(data: object) -> bool:
+    """Return whether containers stand within one another more than MAX_DEPTH deep; linear in their items."""
+    level = [data]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def encode(model: BaseModel) -> bytes:
-    """Return a message as JSON, without what has its default."""
+    """Return a message as JSON; fields that hold None are left out, values that are None stay null."""
     return orjson.dumps(model.model_dump(mode="json", exclude_none=True))
 
 
 def columns(blocks: Iterable[Block]) -> dict[str, dict[str, Any]]:
     """Return blocks as the `d` of a batch: device to t0, dt, m and q.
 
-    Blocks of one device with the same time are merged; a point twice at one time keeps the later value.
+    Blocks of one device with the same time are merged; a point twice at one time keeps the later value. A value that
+    cannot travel (NaN, an infinity, an integer beyond 64 bits, a text beyond 256 characters) becomes BAD with cause
+    `range`; None without a cause is not sampled.
     """
     rows_by_device: dict[str, dict[int, list[Block]]] = {}
     for block in blocks:
@@ -75,20 +98,15 @@ def columns(blocks: Iterable[Block]) -> dict[str, dict[str, Any]]:
 
 def _device_columns(rows: Mapping[int, list[Block]]) -> dict[str, Any]:
     times = sorted(rows)
-    if len(times) == 1 and len(rows[times[0]]) == 1:
-        return _single_row(rows[times[0]][0])
-    measured: dict[str, list[Any]] = {}
+    measured: dict[str, list[Value | None]] = {}
     runs: dict[str, list[list[Any]]] = {}
     for row, time_ms in enumerate(times):
-        for block in rows[time_ms]:
-            for key, value in zip(block.keys, block.values, strict=True):
-                column = measured.get(key)
-                if column is None:
-                    column = measured[key] = [None] * len(times)
-                column[row] = value
-            for key, cause in block.causes.items():
-                if cause in BAD_CAUSES:
-                    measured[key][row] = None
+        for key, (value, cause) in _samples(rows[time_ms]).items():
+            column = measured.get(key)
+            if column is None:
+                column = measured[key] = [None] * len(times)
+            column[row] = value
+            if cause is not None:
                 _extend_run(runs.setdefault(key, []), row, cause)
     result: dict[str, Any] = {"t0": times[0], "dt": [time_ms - times[0] for time_ms in times], "m": measured}
     if runs:
@@ -96,21 +114,37 @@ def _device_columns(rows: Mapping[int, list[Block]]) -> dict[str, Any]:
     return result
 
 
-def _single_row(block: Block) -> dict[str, Any]:
-    measured = {key: [value] for key, value in zip(block.keys, block.values, strict=True)}
-    result: dict[str, Any] = {"t0": block.observed_at_ms, "dt": [0], "m": measured}
-    if block.causes:
-        for key, cause in block.causes.items():
+def _samples(blocks: Iterable[Block]) -> dict[str, tuple[Value | None, Cause | None]]:
+    """Return what blocks of one time hold, the later over the earlier, as the wire writes it."""
+    samples: dict[str, tuple[Value | None, Cause | None]] = {}
+    for block in blocks:
+        causes = block.causes
+        for key, value in zip(block.keys, block.values, strict=True):
+            cause = causes.get(key) if causes else None
             if cause in BAD_CAUSES:
-                measured[key] = [None]
-        result["q"] = {key: [[0, 1, cause]] for key, cause in block.causes.items()}
-    return result
+                samples[key] = (None, cause)
+            elif value is None:
+                samples.setdefault(key, (None, None))
+            elif _fits(value):
+                samples[key] = (value, None if cause is Cause.OK else cause)
+            else:
+                samples[key] = (None, Cause.RANGE)
+    return samples
+
+
+def _fits(value: Value) -> bool:
+    """Return whether a value can travel: JSON has no NaN, the stores have 64 bits, texts are short Unicode."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, str):
+        return len(value) <= MAX_TEXT_LENGTH and not _SURROGATES.search(value)
+    return LEAST_INTEGER <= value <= GREATEST_INTEGER
 
 
 def _extend_run(runs: list[list[Any]], row: int, cause: Cause) -> None:
     if runs and runs[-1][2] == cause and runs[-1][0] + runs[-1][1] == row:
         runs[-1][1] += 1
-    elif not runs or runs[-1][0] + runs[-1][1] <= row:
+    else:
         runs.append([row, 1, cause])
 
 

@@ -7,9 +7,9 @@ import hmac
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, StrictInt, StrictStr
+from pydantic import Field, StrictStr
 
-from contract.batch import LATEST_MS, WireModel, WireValue
+from contract.batch import Timestamp, WireModel, WireScalar, WireValue
 from contract.reading import Cause
 
 MAX_COMMAND_BYTES: Final = 4096
@@ -19,17 +19,25 @@ PointId = Annotated[StrictStr, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}/[a-z0-9
 
 
 class SetArguments(WireModel):
-    """Set one point to one value."""
+    """Set one point to one value.
+
+    Attributes:
+        point: `device/key`.
+        value: In the unit of the point's definition.
+    """
 
     point: PointId
-    value: WireValue
+    value: WireScalar
 
 
 class Command(WireModel):
     """What a gateway is asked to do.
 
     Attributes:
+        id: A ULID; a known one is answered with its old result and never carried out again.
         nonce: That of the gateway's present connection (`state/online`), or empty for its own schedule.
+        op: What to do; `set` is all there is in version 1.
+        args: The point and the value.
         by: Who asked, for the audit.
         not_after: Milliseconds since 1970 UTC; past it the command is refused.
         mac: HMAC-SHA256 in hex by the gateway's key over the other fields; see `signature`.
@@ -40,7 +48,7 @@ class Command(WireModel):
     op: Literal["set"]
     args: SetArguments
     by: Annotated[StrictStr, Field(min_length=1, max_length=64)]
-    not_after: Annotated[StrictInt, Field(ge=0, le=LATEST_MS)]
+    not_after: Timestamp
     mac: Annotated[StrictStr, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
 
@@ -55,22 +63,37 @@ class ResultState(StrEnum):
 
 
 class Readback(WireModel):
-    """What the device said of the point after the command."""
+    """What the device said of the point after the command.
 
-    value: WireValue
+    Attributes:
+        value: In the unit of the point's definition; absent or null exactly if the reading is BAD.
+        cause: `ok`, or why the value is not GOOD.
+        ts: Milliseconds since 1970 UTC, at the last byte of the device's reply.
+    """
+
+    value: WireValue = None
     cause: Cause
-    ts: StrictInt
+    ts: Timestamp
 
 
 class Result(WireModel):
-    """The answer to a command; `done` rests on the device's read-back, never on a receipt."""
+    """The answer to a command; `done` rests on the device's read-back, never on a receipt.
+
+    Attributes:
+        id: The command's.
+        state: `accepted` first, then one of the others.
+        point: `device/key`.
+        reason: Why it was rejected, expired or failed.
+        readback: What the device said after the command.
+        ts: Milliseconds since 1970 UTC by the gateway's clock.
+    """
 
     id: Ulid
     state: ResultState
     point: PointId
     reason: Annotated[StrictStr, Field(max_length=256)] = ""
     readback: Readback | None = None
-    ts: StrictInt
+    ts: Timestamp
 
 
 def signature(command: Command, gateway: str, key: bytes) -> str:

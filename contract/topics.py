@@ -24,7 +24,7 @@ def check_name(name: str, what: str, reserved: frozenset[str] = frozenset()) -> 
     Raises:
         ValueError: It cannot, or it is reserved.
     """
-    if not _NAME.match(name):
+    if not _NAME.fullmatch(name):
         raise ValueError(f"{what} '{name}': use 1 to 64 of a-z 0-9 - _, beginning with a letter or digit")
     if name in reserved:
         raise ValueError(f"{what} '{name}' is reserved")
