@@ -1,0 +1,346 @@
+"""What can happen to the simulated world: one vocabulary for scenario files and the control socket."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Protocol
+
+from pydantic import Field, model_validator
+
+from config.loader import StrictModel
+from firmware_sim.core.cabinet import Cabinet, ContactorState
+from firmware_sim.core.faults import MAX_DELAY_S, Fault, FaultName
+from firmware_sim.core.station import Station
+from firmware_sim.models import Channel, Phase, Seconds, Share, Voltage
+
+Targets = str | tuple[str, ...]
+
+
+class ActionError(Exception):
+    """An action cannot be carried out; `key` names the part of it that is wrong."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+class World(Protocol):
+    """What actions work on."""
+
+    def cabinets_named(self, targets: Targets) -> list[Cabinet]:
+        """Return the cabinets; "*" is all.
+
+        Raises:
+            ActionError: There is none of that name.
+        """
+
+    def stations_named(self, targets: Targets, fault: FaultName | None) -> list[Station]:
+        """Return the devices; "*" is all.
+
+        Raises:
+            ActionError: There is none of that name, or the fault has no meaning on its line.
+        """
+
+    def set_noise(self, cabinet: Cabinet, sigma: float) -> None:
+        """Set the relative error of a cabinet's meters."""
+
+
+class Step(StrictModel):
+    """An action at a simulated time, counted from the start."""
+
+    at_s: Seconds = 0.0
+
+    def check(self, world: World) -> None:
+        """Raise ActionError if the action cannot be carried out in this world; change nothing."""
+        raise NotImplementedError
+
+    def apply(self, world: World) -> None:
+        """Carry the action out, or raise ActionError."""
+        raise NotImplementedError
+
+
+class CabinetStep(Step):
+    """An action on one cabinet, several, or all ("*")."""
+
+    cabinet: Targets
+
+    def check(self, world: World) -> None:
+        """Look at each cabinet without changing it."""
+        for cabinet in world.cabinets_named(self.cabinet):
+            self.examine(cabinet)
+
+    def apply(self, world: World) -> None:
+        """Change each cabinet; its contactors and lamps follow at once."""
+        self.check(world)
+        for cabinet in world.cabinets_named(self.cabinet):
+            self.change(cabinet)
+            cabinet.advance(cabinet.now_s)
+
+    def examine(self, cabinet: Cabinet) -> None:
+        """Raise ActionError if this cabinet lacks what the action names."""
+
+    def change(self, cabinet: Cabinet) -> None:
+        """Change one cabinet."""
+        raise NotImplementedError
+
+
+class Event(CabinetStep):
+    """An event that needs no more words."""
+
+    do: Literal[
+        "mains_lost",
+        "mains_restored",
+        "breaker_trip",
+        "breaker_closed",
+        "door_open",
+        "door_closed",
+        "rcd_trip",
+        "rcd_reset",
+        "spd_failed",
+        "spd_replaced",
+    ]
+
+    def change(self, cabinet: Cabinet) -> None:
+        """Flip the switch that the event names."""
+        begins = self.do in {"mains_restored", "breaker_closed", "door_open", "rcd_trip", "spd_failed"}
+        if self.do.startswith("mains"):
+            cabinet.supply.mains = begins
+        elif self.do.startswith("breaker"):
+            cabinet.breaker_closed = begins
+        elif self.do.startswith("door"):
+            cabinet.door_open = begins
+        elif self.do.startswith("rcd"):
+            cabinet.rcd_tripped = begins
+        else:
+            cabinet.spd_failed = begins
+
+
+class PhaseLost(CabinetStep):
+    """A phase goes; `voltage_v` is the phantom voltage that other loads leave on it."""
+
+    do: Literal["phase_lost"]
+    phase: Phase
+    voltage_v: Voltage = 0.0
+
+    def change(self, cabinet: Cabinet) -> None:
+        """Take the phase away."""
+        cabinet.supply.present[self.phase - 1] = False
+        cabinet.supply.phantom_v[self.phase - 1] = self.voltage_v
+
+
+class PhaseRestored(CabinetStep):
+    """A phase comes back."""
+
+    do: Literal["phase_restored"]
+    phase: Phase
+
+    def change(self, cabinet: Cabinet) -> None:
+        """Give the phase back."""
+        cabinet.supply.present[self.phase - 1] = True
+
+
+class VoltageSet(CabinetStep):
+    """The supply's voltage changes, on one phase or on all three."""
+
+    do: Literal["voltage"]
+    voltage_v: Voltage
+    phase: Phase | None = None
+
+    def change(self, cabinet: Cabinet) -> None:
+        """Set the voltage."""
+        for index in range(3) if self.phase is None else (self.phase - 1,):
+            cabinet.supply.voltage_v[index] = self.voltage_v
+
+
+class FrequencySet(CabinetStep):
+    """The grid's frequency changes."""
+
+    do: Literal["frequency"]
+    frequency_hz: float = Field(ge=0.0, le=100.0)
+
+    def change(self, cabinet: Cabinet) -> None:
+        """Set the frequency."""
+        cabinet.supply.frequency_hz = self.frequency_hz
+
+
+class PhotocellSet(CabinetStep):
+    """The photocell is forced, or follows the sun again."""
+
+    do: Literal["photocell"]
+    state: Literal["dark", "light", "sun"]
+
+    def change(self, cabinet: Cabinet) -> None:
+        """Set the photocell."""
+        cabinet.photocell = self.state
+
+
+class SelectorSet(CabinetStep):
+    """Somebody turns the switch in the cabinet."""
+
+    do: Literal["selector"]
+    position: Literal["auto", "manual_on", "manual_off"]
+
+    def change(self, cabinet: Cabinet) -> None:
+        """Turn the switch."""
+        cabinet.selector = self.position
+
+
+class CircuitStep(CabinetStep):
+    """An action on one circuit."""
+
+    circuit: str
+
+    def examine(self, cabinet: Cabinet) -> None:
+        """Raise ActionError if the cabinet has no such circuit."""
+        if self.circuit not in cabinet.circuits:
+            known = ", ".join(cabinet.circuits) or "none"
+            raise ActionError("circuit", f"{cabinet.design.id} has no circuit '{self.circuit}'; it has {known}")
+
+
+class FuseEvent(CircuitStep):
+    """A circuit's fuse blows or is replaced."""
+
+    do: Literal["fuse_blown", "fuse_replaced"]
+
+    def change(self, cabinet: Cabinet) -> None:
+        """Open or close the circuit."""
+        cabinet.circuits[self.circuit].fuse_blown = self.do == "fuse_blown"
+
+
+class LampEvent(CircuitStep):
+    """Lamps of a circuit die or are replaced."""
+
+    do: Literal["lamp_dead", "lamp_replaced"]
+    lamps: int = Field(default=1, ge=1, le=10000)
+
+    def change(self, cabinet: Cabinet) -> None:
+        """Count the dead lamps."""
+        circuit = cabinet.circuits[self.circuit]
+        change = self.lamps if self.do == "lamp_dead" else -self.lamps
+        circuit.dead_lamps = min(circuit.design.lamps, max(0, circuit.dead_lamps + change))
+
+
+class ContactorEvent(CabinetStep):
+    """A contactor welds shut, jams open or is repaired."""
+
+    do: Literal["contactor_welded", "contactor_jammed", "contactor_repaired"]
+    contactor: Channel = 1
+
+    def change(self, cabinet: Cabinet) -> None:
+        """Set the contactor's state."""
+        states: dict[str, ContactorState] = {"contactor_welded": "welded", "contactor_jammed": "jammed"}
+        cabinet.contactors[self.contactor - 1] = states.get(self.do, "sound")
+
+
+class ExtraLoad(CabinetStep):
+    """Somebody taps a phase behind the breaker; 0 W ends it."""
+
+    do: Literal["extra_load"]
+    phase: Phase
+    power_w: float = Field(ge=0.0, le=1e6)
+
+    def change(self, cabinet: Cabinet) -> None:
+        """Set the load."""
+        cabinet.extra_load_w[self.phase - 1] = self.power_w
+
+
+class NoiseSet(CabinetStep):
+    """The relative error of a cabinet's meters changes."""
+
+    do: Literal["noise"]
+    sigma: float = Field(ge=0.0, le=1.0)
+
+    def apply(self, world: World) -> None:
+        """Set the meters' error."""
+        for cabinet in world.cabinets_named(self.cabinet):
+            world.set_noise(cabinet, self.sigma)
+
+
+class DeviceStep(Step):
+    """An action on one device, several, or all ("*")."""
+
+    device: Targets
+
+    def check(self, world: World) -> None:
+        """Look the devices up."""
+        world.stations_named(self.device, None)
+
+
+class Missing(DeviceStep):
+    """A share of the requests stays unanswered from now on."""
+
+    do: Literal["missing"]
+    share: Share
+
+    def apply(self, world: World) -> None:
+        """Set the share."""
+        for station in world.stations_named(self.device, None):
+            station.missing = self.share
+
+
+class FaultStart(DeviceStep):
+    """A fault begins; with `for_s` it ends by itself after that simulated time."""
+
+    do: Literal["fault"]
+    fault: FaultName
+    share: Share = 1.0
+    delay_s: float = Field(default=0.5, ge=0.0, le=MAX_DELAY_S)
+    delay_max_s: float | None = Field(default=None, ge=0.0, le=MAX_DELAY_S)
+    code: int = Field(default=6, ge=1, le=11)
+    for_s: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _delays_in_order(self) -> FaultStart:
+        if self.delay_max_s is not None and self.delay_max_s < self.delay_s:
+            raise ValueError("'delay_max_s' is below 'delay_s'")
+        return self
+
+    def check(self, world: World) -> None:
+        """Look the devices up and whether the fault suits their lines."""
+        world.stations_named(self.device, self.fault)
+
+    def apply(self, world: World) -> None:
+        """Let each device misbehave."""
+        fault = Fault(
+            name=self.fault,
+            share=self.share,
+            delay_s=self.delay_s,
+            delay_max_s=self.delay_max_s,
+            code=self.code,
+        )
+        for station in world.stations_named(self.device, self.fault):
+            station.faults[self.fault] = fault
+
+
+class FaultEnd(DeviceStep):
+    """A fault ends, or all of a device's faults."""
+
+    do: Literal["clear_fault"]
+    fault: FaultName | None = None
+
+    def apply(self, world: World) -> None:
+        """Let each device behave again."""
+        for station in world.stations_named(self.device, None):
+            if self.fault is None:
+                station.faults.clear()
+            else:
+                station.faults.pop(self.fault, None)
+
+
+Action = Annotated[
+    Event
+    | PhaseLost
+    | PhaseRestored
+    | VoltageSet
+    | FrequencySet
+    | PhotocellSet
+    | SelectorSet
+    | FuseEvent
+    | LampEvent
+    | ContactorEvent
+    | ExtraLoad
+    | NoiseSet
+    | Missing
+    | FaultStart
+    | FaultEnd,
+    Field(discriminator="do"),
+]

@@ -1,0 +1,140 @@
+"""A serial line on a pseudo-terminal: a thread that keeps the time of `core.wire`."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import pty
+import select
+import termios
+import threading
+import time
+import tty
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from firmware_sim.core.codec import Request
+from firmware_sim.core.faults import Sending
+from firmware_sim.core.wire import LineTiming, RtuWire, WireCounters
+from firmware_sim.models import RtuLineConfig
+
+Answering = Callable[[str, Request], list[Sending] | None]
+"""From (line id, request) to what goes on the wire; None: no unit of that number."""
+
+_READ_BYTES: Final = 4096
+_OUTPUT_SPEED: Final = 5
+_SPEEDS: Final = {
+    1200: termios.B1200,
+    2400: termios.B2400,
+    4800: termios.B4800,
+    9600: termios.B9600,
+    19200: termios.B19200,
+    38400: termios.B38400,
+    57600: termios.B57600,
+    115200: termios.B115200,
+}
+
+
+class LinkInUseError(Exception):
+    """The path for a line's link holds something that is not a link."""
+
+
+class RtuLine:
+    """One bus; open the `path` with any serial library at the line's speed.
+
+    A pseudo-terminal passes bytes at once and hides parity, so the line's time is kept here. It does show
+    the speed that the host has set: with another one nothing is understood, as on a real bus.
+    """
+
+    def __init__(self, config: RtuLineConfig, answering: Answering) -> None:
+        self.config = config
+        self.path = ""
+        timing = LineTiming(baud=config.baud, parity=config.parity, stop_bits=config.stop_bits)
+        self._wire = RtuWire(timing, turnaround_s=config.turnaround_s, early=config.early)
+        self._answering = answering
+        self._thread = threading.Thread(target=self._run, name=f"line-{config.id}", daemon=True)
+        self._host_fd = self._device_fd = self._wake_in = self._wake_out = -1
+
+    @property
+    def counters(self) -> WireCounters:
+        """What the line has seen."""
+        return self._wire.counters
+
+    def start(self) -> None:
+        """Open the pseudo-terminal, set the link and begin to listen.
+
+        Raises:
+            LinkInUseError: The link's path is a real file or folder.
+        """
+        self._device_fd, self._host_fd = pty.openpty()
+        tty.setraw(self._host_fd)
+        settings = termios.tcgetattr(self._host_fd)
+        settings[4] = settings[_OUTPUT_SPEED] = _SPEEDS[self.config.baud]
+        termios.tcsetattr(self._host_fd, termios.TCSANOW, settings)
+        os.set_blocking(self._device_fd, False)
+        self._wake_out, self._wake_in = os.pipe()
+        self.path = os.ttyname(self._host_fd)
+        if self.config.link is not None:
+            self._link(Path(self.config.link))
+        self._thread.start()
+
+    def _link(self, link: Path) -> None:
+        if link.exists() and not link.is_symlink():
+            raise LinkInUseError(f"{link} exists and is no link: remove it or choose another 'link'")
+        link.parent.mkdir(parents=True, exist_ok=True)
+        fresh = link.with_name(f"{link.name}.{os.getpid()}")
+        fresh.symlink_to(self.path)
+        fresh.replace(link)
+        self.path = str(link)
+
+    def stop(self) -> None:
+        """End the thread, close the pseudo-terminal and take the link away if it is still ours."""
+        if self._host_fd < 0:
+            return
+        os.write(self._wake_in, b"x")
+        if self._thread.is_alive():
+            self._thread.join()
+        if self.config.link is not None:
+            link = Path(self.config.link)
+            if link.is_symlink() and str(link.readlink()) == os.ttyname(self._host_fd):
+                link.unlink()
+        for descriptor in (self._device_fd, self._host_fd, self._wake_in, self._wake_out):
+            os.close(descriptor)
+        self._host_fd = -1
+
+    def _run(self) -> None:
+        wire = self._wire
+        while True:
+            deadline_s = wire.deadline_s()
+            wait_s = None if deadline_s == math.inf else max(0.0, deadline_s - time.monotonic())
+            # select, since poll and epoll round the wait up to whole milliseconds: a character lasts one.
+            readable, _, _ = select.select([self._device_fd, self._wake_out], [], [], wait_s)
+            now_s = time.monotonic()
+            if self._wake_out in readable:
+                return
+            if self._device_fd in readable:
+                self._hear(now_s)
+            for request in wire.heard(now_s):
+                sendings = self._answering(self.config.id, request)
+                if sendings is None:
+                    wire.counters.foreign_unit += 1
+                else:
+                    wire.reply(sendings, now_s)
+            out = wire.due(time.monotonic())
+            if out:
+                # A host that reads nothing loses characters, as with a full receive buffer.
+                with contextlib.suppress(BlockingIOError):
+                    os.write(self._device_fd, out)
+
+    def _hear(self, now_s: float) -> None:
+        try:
+            data = os.read(self._device_fd, _READ_BYTES)
+        except OSError:
+            return
+        self._wire.hear(data, now_s)
+        if self.config.check_speed:
+            speed = termios.tcgetattr(self._device_fd)[_OUTPUT_SPEED]
+            if speed != _SPEEDS[self.config.baud]:
+                self._wire.discard()

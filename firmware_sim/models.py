@@ -1,0 +1,154 @@
+"""The simulator's configuration file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from config.loader import StrictModel
+from firmware_sim.core.cabinet import DEFAULT_INPUTS, SIGNALS
+from firmware_sim.core.counter import CounterMode
+
+MAX_CABINETS: Final = 5000
+MAX_LINES: Final = 5000
+
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Phase = Annotated[int, Field(ge=1, le=3)]
+Channel = Annotated[int, Field(ge=1, le=8)]
+Unit = Annotated[int, Field(ge=1, le=247)]
+Voltage = Annotated[float, Field(ge=0.0, le=1000.0)]
+Seconds = Annotated[float, Field(ge=0.0, le=1e9)]
+Baud = Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200]
+
+
+class PlaceConfig(StrictModel):
+    """Where the cabinets stand, for the sun."""
+
+    latitude: float = Field(default=13.983, ge=-90.0, le=90.0)
+    longitude: float = Field(default=108.0, ge=-180.0, le=180.0)
+
+
+class RtuLineConfig(StrictModel):
+    """A pseudo-terminal that keeps the timing of a serial line."""
+
+    id: Id
+    kind: Literal["rtu"]
+    link: str | None = None
+    baud: Baud = 9600
+    parity: Literal["N", "E", "O"] = "N"
+    stop_bits: Literal[1, 2] = 1
+    turnaround_s: float = Field(default=0.0, ge=0.0, le=10.0)
+    early: Literal["count", "spoil"] = "count"
+    check_speed: bool = True
+
+
+class TcpLineConfig(StrictModel):
+    """A Modbus TCP port with any number of units; port 0 takes a free one."""
+
+    id: Id
+    kind: Literal["tcp"]
+    host: str = "127.0.0.1"
+    port: int = Field(default=0, ge=0, le=65535)
+    turnaround_s: float = Field(default=0.0, ge=0.0, le=10.0)
+
+
+LineConfig = Annotated[RtuLineConfig | TcpLineConfig, Field(discriminator="kind")]
+
+
+class CircuitConfig(StrictModel):
+    """A circuit of lamps; `lamp_power_w` includes the ballast."""
+
+    id: Id
+    phase: Phase = 1
+    contactor: Channel = 1
+    lamps: int = Field(default=24, ge=0, le=10000)
+    lamp_power_w: float = Field(default=170.0, gt=0.0, le=10000.0)
+    lamp_kind: Literal["sodium", "led"] = "sodium"
+    power_factor: float = Field(default=0.85, ge=0.46, le=1.0)
+    warm_up_s: float = Field(default=420.0, ge=1.0, le=3600.0)
+
+
+class MeterConfig(StrictModel):
+    """An Eastron SDM630."""
+
+    id: Id = "sdm630"
+    kind: Literal["sdm630"]
+    line: Id
+    unit: Unit = 1
+    missing: Share | None = None
+
+
+class RelayConfig(StrictModel):
+    """A Waveshare Modbus RTU Relay (D)."""
+
+    id: Id = "waveshare-relay-d"
+    kind: Literal["waveshare-relay-d"]
+    line: Id
+    unit: Unit = 1
+    missing: Share | None = None
+
+
+class CounterConfig(StrictModel):
+    """`count` devices with known registers on consecutive units of one line."""
+
+    id: Id
+    kind: Literal["counter"]
+    line: Id
+    unit: Unit = 1
+    count: int = Field(default=1, ge=1, le=247)
+    mode: CounterMode = "counter"
+    registers: int = Field(default=10000, ge=1, le=65536)
+    max_registers: int = Field(default=125, ge=1, le=125)
+    missing: Share = 0.0
+
+    @model_validator(mode="after")
+    def _units_exist(self) -> CounterConfig:
+        if self.unit + self.count > 248:
+            raise ValueError("the last unit would be over 247: lower 'unit' or 'count'")
+        return self
+
+
+CabinetDevice = Annotated[MeterConfig | RelayConfig, Field(discriminator="kind")]
+
+
+class CabinetConfig(StrictModel):
+    """One cabinet; `noise` is the meter's standard deviation as a fraction, `missing` its unanswered share."""
+
+    id: Id
+    circuits: tuple[CircuitConfig, ...] = Field(default=(), max_length=64)
+    devices: tuple[CabinetDevice, ...] = Field(default=(), max_length=16)
+    inputs: dict[Channel, str] = Field(default_factory=lambda: dict(DEFAULT_INPUTS))
+    noise: float = Field(default=0.0, ge=0.0, le=1.0)
+    missing: Share = 0.0
+    nominal_v: float = Field(default=230.0, gt=0.0, le=1000.0)
+    voltage_v: tuple[Voltage, Voltage, Voltage] = (230.0, 230.0, 230.0)
+    frequency_hz: float = Field(default=50.0, ge=0.0, le=100.0)
+    control_phase: Phase = 1
+    meter_supply: Literal["upstream", "downstream"] = "upstream"
+    meter_start_s: Seconds = 2.0
+    battery_s: Seconds | None = None
+    input_link: bool = False
+    photocell_dark_below_deg: float = Field(default=-3.0, ge=-90.0, le=90.0)
+
+    @field_validator("inputs")
+    @classmethod
+    def _known_signals(cls, inputs: dict[int, str]) -> dict[int, str]:
+        for number, signal in inputs.items():
+            if signal not in SIGNALS:
+                raise ValueError(f"input {number}: no signal '{signal}'; there are {', '.join(sorted(SIGNALS))}")
+        return inputs
+
+
+class SimulatorConfig(StrictModel):
+    """The whole file. `start_unix_s` sets the simulated clock; without it the real time is taken."""
+
+    seed: int = Field(default=1, ge=0, lt=1 << 63)
+    time_factor: float = Field(default=1.0, gt=0.0, le=100000.0)
+    start_unix_s: float | None = Field(default=None, ge=0.0, le=4102444800.0)
+    place: PlaceConfig = PlaceConfig()
+    lines: tuple[LineConfig, ...] = Field(min_length=1, max_length=MAX_LINES)
+    cabinets: tuple[CabinetConfig, ...] = Field(default=(), max_length=MAX_CABINETS)
+    devices: tuple[CounterConfig, ...] = Field(default=(), max_length=MAX_CABINETS)
+    scenario: str | None = None

@@ -1,0 +1,119 @@
+"""Loading of simulator configurations and scenario files, with findings by line and column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import Field
+
+from config.errors import ConfigErrors, ConfigProblem
+from config.loader import StrictModel, load_document
+from firmware_sim.actions import Action, ActionError, FaultEnd, FaultStart
+from firmware_sim.models import CounterConfig, MeterConfig, RelayConfig, SimulatorConfig
+from firmware_sim.positions import Location, Positions
+from firmware_sim.world import World
+
+MAX_STEPS: Final = 10_000
+
+
+class Scenario(StrictModel):
+    """A time line; steps may stand in any order, equal times keep the file's order."""
+
+    description: str = ""
+    steps: tuple[Action, ...] = Field(max_length=MAX_STEPS)
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """An action with the simulated time at which it is due."""
+
+    at_s: float
+    action: Action
+
+
+def time_line(scenario: Scenario) -> list[Timed]:
+    """Return the actions by time; a fault with `for_s` also gives its end."""
+    timed: list[Timed] = []
+    for action in scenario.steps:
+        timed.append(Timed(action.at_s, action))
+        if isinstance(action, FaultStart) and action.for_s is not None:
+            end = FaultEnd(do="clear_fault", device=action.device, fault=action.fault)
+            timed.append(Timed(action.at_s + action.for_s, end))
+    return sorted(timed, key=lambda item: item.at_s)
+
+
+def load_scenario(file: Path, world: World | None = None) -> Scenario:
+    """Read a scenario; with a world, also hold it against the cabinets, circuits and devices there.
+
+    Raises:
+        ConfigErrors: Everything that is wrong, each with line and column.
+    """
+    scenario = load_document(file, Scenario)
+    if world is None:
+        return scenario
+    problems: list[ConfigProblem] = []
+    positions = Positions(file)
+    for index, action in enumerate(scenario.steps):
+        try:
+            action.check(world)
+        except ActionError as error:
+            problems.append(positions.problem(("steps", index, error.key), str(error)))
+    if problems:
+        raise ConfigErrors(problems)
+    return scenario
+
+
+def load_config(file: Path) -> SimulatorConfig:
+    """Read a simulator configuration.
+
+    Raises:
+        ConfigErrors: Everything that is wrong, each with line and column.
+    """
+    config = load_document(file, SimulatorConfig)
+    findings = _contradictions(config)
+    if findings:
+        positions = Positions(file)
+        raise ConfigErrors([positions.problem(location, message) for location, message in findings])
+    return config
+
+
+def _contradictions(config: SimulatorConfig) -> list[tuple[Location, str]]:
+    """Return what only the whole file shows: lines that are not there, numbers and names given twice."""
+    findings: list[tuple[Location, str]] = []
+    lines = {line.id for line in config.lines}
+    findings += _repeated([(("lines", i, "id"), line.id) for i, line in enumerate(config.lines)], "line")
+    cabinets = [(("cabinets", i, "id"), cabinet.id) for i, cabinet in enumerate(config.cabinets)]
+    findings += _repeated(list(cabinets), "cabinet")
+    placed: list[tuple[Location, str, MeterConfig | RelayConfig | CounterConfig]] = []
+    for i, cabinet in enumerate(config.cabinets):
+        relays = 0
+        for j, device in enumerate(cabinet.devices):
+            placed.append((("cabinets", i, "devices", j), f"{cabinet.id}/{device.id}", device))
+            relays += isinstance(device, RelayConfig)
+            if relays > 1:
+                findings.append((("cabinets", i, "devices", j, "kind"), "a cabinet has one relay board"))
+                relays = 1
+        names = [(("cabinets", i, "circuits", j, "id"), item.id) for j, item in enumerate(cabinet.circuits)]
+        findings += _repeated(list(names), "circuit")
+    placed += [(("devices", i), device.id, device) for i, device in enumerate(config.devices)]
+    findings += _repeated([((*where, "id"), name) for where, name, _ in placed], "device")
+    units: list[tuple[Location, str]] = []
+    for where, _, item in placed:
+        if item.line not in lines:
+            known = ", ".join(sorted(lines)[:10])
+            findings.append(((*where, "line"), f"no line '{item.line}'; there is {known}"))
+        count = item.count if isinstance(item, CounterConfig) else 1
+        units += [((*where, "unit"), f"{unit} on line {item.line}") for unit in range(item.unit, item.unit + count)]
+    return findings + _repeated(units, "unit")
+
+
+def _repeated(named: list[tuple[Location, str]], kind: str) -> list[tuple[Location, str]]:
+    seen: set[str] = set()
+    findings: list[tuple[Location, str]] = []
+    for location, name in named:
+        if name in seen:
+            findings.append((location, f"{kind} {name} stands twice"))
+        seen.add(name)
+    return findings

@@ -1,0 +1,137 @@
+"""A Modbus TCP port: any number of units, answers in the order of the requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from firmware_sim.core.codec import Request, TcpFramer
+from firmware_sim.core.faults import Sending
+from firmware_sim.models import TcpLineConfig
+
+MAX_CONNECTIONS: Final = 64
+MAX_PENDING: Final = 256
+"""Answers that a connection may have waiting; a peer that asks for more is cut off."""
+
+Answering = Callable[[str, Request], list[Sending] | None]
+
+
+@dataclass(slots=True)
+class TcpCounters:
+    """What a port has seen."""
+
+    connections: int = 0
+    refused_connections: int = 0
+    requests: int = 0
+    replies: int = 0
+    foreign_unit: int = 0
+    broken_streams: int = 0
+
+
+class TcpLine:
+    """One listening port."""
+
+    def __init__(self, config: TcpLineConfig, answering: Answering) -> None:
+        self.config = config
+        self.port = config.port
+        self.counters = TcpCounters()
+        self.open_connections: set[_Connection] = set()
+        self._answering = answering
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen; `port` is the real one from then on."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: _Connection(self), self.config.host, self.config.port, backlog=MAX_CONNECTIONS
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Stop listening and cut every connection."""
+        if self._server is None:
+            return
+        self._server.close()
+        for connection in list(self.open_connections):
+            connection.abort()
+        await self._server.wait_closed()
+        self._server = None
+
+    def answer(self, request: Request) -> list[Sending]:
+        """Return what goes out for one request; a gateway without that unit stays silent."""
+        self.counters.requests += 1
+        sendings = self._answering(self.config.id, request)
+        if sendings is None:
+            self.counters.foreign_unit += 1
+            return []
+        return sendings
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, line: TcpLine) -> None:
+        self._line = line
+        self._framer = TcpFramer()
+        self._transport: asyncio.Transport | None = None
+        self._free_s = 0.0
+        self._timers: set[asyncio.TimerHandle] = set()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - create_server gives no other
+        self._transport = transport
+        if len(self._line.open_connections) >= MAX_CONNECTIONS:
+            self._line.counters.refused_connections += 1
+            transport.abort()
+            return
+        self._line.counters.connections += 1
+        self._line.open_connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self._line.open_connections.discard(self)
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        for request in self._framer.feed(data):
+            for sending in self._line.answer(request):
+                self._send(sending)
+        if self._framer.broken:
+            self._line.counters.broken_streams += 1
+            self.abort()
+
+    def _send(self, sending: Sending) -> None:
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        # Never before an earlier answer: a device works its requests off one by one.
+        at_s = max(now_s + self._line.config.turnaround_s + sending.delay_s, self._free_s)
+        if at_s <= now_s:
+            self._write(sending.data)
+        elif len(self._timers) >= MAX_PENDING:
+            self.abort()
+        else:
+            self._free_s = at_s
+            self._later(loop, at_s, sending.data)
+
+    def _later(self, loop: asyncio.AbstractEventLoop, at_s: float, data: bytes | None) -> None:
+        def write() -> None:
+            self._timers.discard(timer)
+            self._write(data)
+
+        timer = loop.call_at(at_s, write)
+        self._timers.add(timer)
+
+    def _write(self, data: bytes | None) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        if data is None:
+            self._transport.abort()
+            return
+        self._line.counters.replies += 1
+        self._transport.write(data)

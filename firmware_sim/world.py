@@ -1,0 +1,205 @@
+"""The simulated world, built from the configuration: cabinets, devices on lines, faults, actions."""
+
+from __future__ import annotations
+
+import fnmatch
+import threading
+from dataclasses import asdict
+from typing import Any
+
+from firmware_sim.actions import Action, ActionError, Targets
+from firmware_sim.core.cabinet import PHASES, Cabinet, CabinetDesign
+from firmware_sim.core.codec import Request, Transport
+from firmware_sim.core.counter import Counter
+from firmware_sim.core.faults import FaultName, suits
+from firmware_sim.core.lamps import CircuitDesign
+from firmware_sim.core.noise import Noise
+from firmware_sim.core.sdm630 import Sdm630
+from firmware_sim.core.server import Device
+from firmware_sim.core.station import BROADCAST, Outcome, Station
+from firmware_sim.core.waveshare import WaveshareRelayD
+from firmware_sim.models import CabinetConfig, MeterConfig, RelayConfig, RtuLineConfig, SimulatorConfig
+
+ALL = "*"
+
+
+def _design(config: CabinetConfig, simulator: SimulatorConfig, start_unix_s: float) -> CabinetDesign:
+    return CabinetDesign(
+        id=config.id,
+        circuits=tuple(CircuitDesign(**circuit.model_dump()) for circuit in config.circuits),
+        inputs=config.inputs,
+        nominal_v=config.nominal_v,
+        voltage_v=config.voltage_v,
+        frequency_hz=config.frequency_hz,
+        control_phase=config.control_phase,
+        meter_supply=config.meter_supply,
+        meter_start_s=config.meter_start_s,
+        battery_s=config.battery_s,
+        latitude_deg=simulator.place.latitude,
+        longitude_deg=simulator.place.longitude,
+        dark_below_deg=config.photocell_dark_below_deg,
+        start_unix_s=start_unix_s,
+        input_link=config.input_link,
+    )
+
+
+class World:
+    """All cabinets and devices. Every call holds one lock, since lines run in threads of their own."""
+
+    def __init__(self, config: SimulatorConfig, start_unix_s: float) -> None:
+        self.config = config
+        self.cabinets: dict[str, Cabinet] = {}
+        self.stations: dict[str, Station] = {}
+        self.units: dict[str, dict[int, Station]] = {line.id: {} for line in config.lines}
+        self._line_of: dict[str, str] = {}
+        self._transport: dict[str, Transport] = {line.id: line.kind for line in config.lines}
+        self._meters: dict[str, list[Sdm630]] = {}
+        self._lock = threading.Lock()
+        lines = {line.id: line for line in config.lines}
+        for cabinet_config in config.cabinets:
+            cabinet = Cabinet(_design(cabinet_config, config, config.start_unix_s or start_unix_s))
+            self.cabinets[cabinet_config.id] = cabinet
+            for device in cabinet_config.devices:
+                self._add_to_cabinet(cabinet, cabinet_config, device, lines.get(device.line))
+        for counter in config.devices:
+            for unit in range(counter.unit, counter.unit + counter.count):
+                name = counter.id if counter.count == 1 else f"{counter.id}-{unit}"
+                registers = Counter(unit, mode=counter.mode, registers=counter.registers)
+                registers.max_words = counter.max_registers
+                self._add(name, counter.line, unit, registers, counter.missing)
+
+    def _add_to_cabinet(
+        self,
+        cabinet: Cabinet,
+        config: CabinetConfig,
+        device: MeterConfig | RelayConfig,
+        line: object,
+    ) -> None:
+        name = f"{config.id}/{device.id}"
+        if isinstance(device, RelayConfig):
+            board = WaveshareRelayD(cabinet, unit=device.unit)
+            self._add(name, device.line, device.unit, board, device.missing or 0.0)
+            return
+        serial = line if isinstance(line, RtuLineConfig) else RtuLineConfig(id="none", kind="rtu")
+        meter = Sdm630(
+            cabinet,
+            Noise(self.config.seed, f"{name}/noise"),
+            sigma=config.noise,
+            unit=device.unit,
+            baud=serial.baud,
+            parity=serial.parity,
+            stop_bits=serial.stop_bits,
+        )
+        self._meters.setdefault(config.id, []).append(meter)
+        missing = config.missing if device.missing is None else device.missing
+        self._add(name, device.line, device.unit, meter, missing)
+
+    def _add(self, name: str, line: str, unit: int, device: Device, missing: float) -> None:
+        station = Station(name, unit, device, Noise(self.config.seed, f"{name}/faults"), missing=missing)
+        self.stations[name] = station
+        self.units[line][unit] = station
+        self._line_of[name] = line
+
+    def answer(self, line: str, request: Request, now_s: float) -> tuple[Station, Outcome] | None:
+        """Hand a request to the unit that it names; None if nobody on the line has that number."""
+        with self._lock:
+            if request.unit == BROADCAST and request.transport == "rtu":
+                for station in self.units[line].values():
+                    station.broadcast(request, now_s)
+                return None
+            found = self.units[line].get(request.unit)
+            return (found, found.exchange(request, now_s)) if found is not None else None
+
+    def advance(self, now_s: float) -> None:
+        """Let simulated time pass in every cabinet."""
+        with self._lock:
+            for cabinet in self.cabinets.values():
+                cabinet.advance(now_s)
+
+    def apply(self, action: Action, now_s: float) -> None:
+        """Carry out an action at a simulated time.
+
+        Raises:
+            ActionError: It names something that is not there.
+        """
+        with self._lock:
+            for cabinet in self.cabinets.values():
+                cabinet.advance(now_s)
+            action.apply(self)
+
+    def cabinets_named(self, targets: Targets) -> list[Cabinet]:
+        """Return the cabinets; "*" is all."""
+        return [self.cabinets[name] for name in _names(targets, self.cabinets, "cabinet")]
+
+    def stations_named(self, targets: Targets, fault: FaultName | None) -> list[Station]:
+        """Return the devices; "*" is all, "c-1/*" all of one cabinet."""
+        names = _names(targets, self.stations, "device")
+        for name in names:
+            if fault is not None and not suits(fault, self._transport[self._line_of[name]]):
+                raise ActionError("fault", f"'{fault}' has no meaning on the serial line of '{name}'")
+        return [self.stations[name] for name in names]
+
+    def set_noise(self, cabinet: Cabinet, sigma: float) -> None:
+        """Set the relative error of a cabinet's meters."""
+        for meter in self._meters.get(cabinet.design.id, []):
+            meter.sigma = sigma
+
+    def status(self, now_s: float) -> dict[str, Any]:
+        """Return the truth behind the registers, for tests and people."""
+        self.advance(now_s)
+        with self._lock:
+            return {
+                "now_s": now_s,
+                "cabinets": {name: _truth(cabinet) for name, cabinet in self.cabinets.items()},
+                "devices": {
+                    name: {
+                        "line": self._line_of[name],
+                        "unit": station.unit,
+                        "missing_share": station.missing,
+                        "active_faults": sorted(station.faults),
+                        **asdict(station.counters),
+                    }
+                    for name, station in self.stations.items()
+                },
+            }
+
+
+def _names(targets: Targets, known: dict[str, Any], kind: str) -> list[str]:
+    found: list[str] = []
+    for target in (targets,) if isinstance(targets, str) else targets:
+        names = fnmatch.filter(known, target) if ALL in target else [target] if target in known else []
+        if not names:
+            near = ", ".join(list(known)[:10]) or "none"
+            raise ActionError(kind, f"no {kind} '{target}'; there is {near}")
+        found += names
+    return list(dict.fromkeys(found))
+
+
+def _truth(cabinet: Cabinet) -> dict[str, Any]:
+    state = cabinet.electrical()
+    return {
+        "mains_ok": cabinet.mains_ok(),
+        "main_breaker_closed": cabinet.breaker_closed,
+        "door_open": cabinet.door_open,
+        "dark": cabinet.dark(),
+        "selector": cabinet.selector,
+        "meter_powered": cabinet.meter_powered(),
+        "board_powered": cabinet.board_powered(),
+        "voltage_v": list(state.voltage_v),
+        "current_a": [state.current_a(phase) for phase in PHASES],
+        "power_w": [load.real for load in state.load_va],
+        "reactive_var": [load.imag for load in state.load_va],
+        "energy_wh": sum(state.energy_wh),
+        "relays": [int(closed) for closed in cabinet.relay.closed],
+        "inputs": [int(bit) for bit in cabinet.inputs()],
+        "contactors": [int(cabinet.contactor_closed(number)) for number in range(1, 9)],
+        "circuits": {
+            name: {
+                "lit": circuit.lit,
+                "warmth": circuit.warmth,
+                "dead_lamps": circuit.dead_lamps,
+                "fuse_blown": circuit.fuse_blown,
+            }
+            for name, circuit in cabinet.circuits.items()
+        },
+    }
