@@ -49,7 +49,7 @@ COMPILE = env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_FIND_LINKS $
 BUILD_REQUIREMENTS = $(PY) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
 
 lock: $(VENV)/.dev ## resolve locks/ again, with hashes; UPGRADE=1 takes newer versions
-	@for name in dev agent demo camera; do \
+	@for name in dev agent collector demo camera; do \
 		echo "== locks/$$name.txt"; \
 		case $$name in agent) extra= ;; *) extra="--extra $$name" ;; esac; \
 		case $$name in dev) same= ;; *) same="--constraints locks/dev.txt" ;; esac; \

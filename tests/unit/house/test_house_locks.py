@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[3]
-LOCKS = ("agent", "camera", "demo", "dev")
+LOCKS = ("agent", "camera", "collector", "demo", "dev")
 # The gateway's list must install on 32-bit ARM, where these have no wheels.
 NOT_ON_32_BIT_ARM = {"numpy", "opencv-python-headless", "av", "msgspec", "uvloop", "psutil", "cryptography", "uv"}
 
@@ -77,7 +77,7 @@ def test_locks_hold_what_pyproject_asks_for(lock: str) -> None:
         )
 
 
-@pytest.mark.parametrize("lock", ["agent", "camera", "demo"])
+@pytest.mark.parametrize("lock", ["agent", "camera", "collector", "demo"])
 def test_what_is_tested_is_what_is_installed(lock: str) -> None:
     tested = _pins("dev")
     differing = {name: (pins, tested[name]) for name, pins in _pins(lock).items() if tested.get(name, pins) != pins}
