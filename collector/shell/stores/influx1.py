@@ -1,0 +1,264 @@
+"""InfluxDB 1.x by its own writer over /write: nothing is dropped that is not isolated first."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import json
+import ssl
+from collections.abc import Sequence
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
+
+from collector.core.catalogue import QUALITY_PREFIX
+from collector.core.influx_answers import Answer, Verdict, judge
+from collector.core.lineproto import LineEncoder, LineError
+from collector.core.rows import Row
+from collector.shell.stores.base import RejectedRow, Sample, StoreRefusedError, StoreUnavailableError, Written
+from config.collector import InfluxStore
+from contract.topics import check_name
+
+DAY_MS: Final = 86_400_000
+MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+"""Of one request; the server's own bound is 25 MB unless it was set lower."""
+_MAX_ERROR_BYTES: Final = 64 * 1024
+_MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
+_Line = tuple[str, Row]
+
+
+class Influx1Store:
+    """See `Store`. One keep-alive connection; every request ends within the configured time-out."""
+
+    def __init__(self, config: InfluxStore) -> None:
+        """Prepare; nothing connects before the first call.
+
+        Raises:
+            StoreRefusedError: The password file cannot be read.
+        """
+        self._config = config
+        self._address = urlsplit(config.url)
+        self._connection: http.client.HTTPConnection | None = None
+        self._encoder = LineEncoder()
+        self._authorisation = _authorisation(config.username, config.password_file)
+        parameters = {"db": config.database, "precision": "ms"}
+        if config.retention_policy:
+            parameters["rp"] = config.retention_policy
+        self._write_target = f"{self._address.path}/write?{urlencode(parameters)}"
+        self._query_target = f"{self._address.path}/query"
+        self._prefix = f'"{_quoted(config.retention_policy)}".' if config.retention_policy else ""
+
+    def write(self, rows: Sequence[Row]) -> Written:
+        """See `Store.write`: by day, so that one request opens one shard, and in requests of bounded size."""
+        rejected: list[RejectedRow] = []
+        lines_by_day: dict[int, list[_Line]] = {}
+        # Rising times: what lies beyond the retention stands together and is found in few halvings.
+        for row in sorted(rows, key=attrgetter("time_ms")):
+            try:
+                line = self._encoder.encode(row)
+            except LineError as error:
+                rejected.append(RejectedRow(row, "unwritable", str(error)))
+            else:
+                lines_by_day.setdefault(row.time_ms // DAY_MS, []).append((line, row))
+        for lines in lines_by_day.values():
+            for part in _requests(lines, self._config.batch_rows):
+                self._write_lines(part, rejected)
+        return Written(len(rows) - len(rejected), tuple(rejected))
+
+    def latest(self, gateway: str, device: str) -> dict[str, Sample]:
+        """See `Store.latest`."""
+        newest: dict[str, Sample] = {}
+        for key in sorted({field.removeprefix(QUALITY_PREFIX) for field in self._fields(gateway, device)}):
+            found = self._select(key, gateway, device, "", 1)
+            if found:
+                newest[key] = found[-1]
+        return newest
+
+    def range(self, gateway: str, device: str, key: str, from_ms: int, to_ms: int, limit: int) -> list[Sample]:
+        """See `Store.range`."""
+        return self._select(key, gateway, device, f" AND time >= {int(from_ms)}ms AND time < {int(to_ms)}ms", limit)
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _write_lines(self, lines: Sequence[_Line], rejected: list[RejectedRow]) -> None:
+        """Write, halving until whatever is refused stands alone; rewriting what was taken does no harm."""
+        waiting = [list(lines)]
+        while waiting:
+            part = waiting.pop()
+            answer = self._post("\n".join(line for line, _ in part).encode())
+            if answer.verdict is Verdict.STORED:
+                continue
+            if answer.verdict is Verdict.CONFIGURATION:
+                raise StoreRefusedError(answer.reason, self._told(answer))
+            if answer.verdict is Verdict.WEATHER:
+                raise StoreUnavailableError(answer.reason, self._told(answer))
+            if len(part) == 1 or (answer.dropped is not None and answer.dropped >= len(part)):
+                rejected.extend(RejectedRow(row, answer.reason, answer.detail) for _, row in part)
+                continue
+            middle = len(part) // 2
+            waiting += [part[middle:], part[:middle]]
+
+    def _told(self, answer: Answer) -> str:
+        return f"{self._config.url} database '{self._config.database}': {answer.reason}: {answer.detail}"
+
+    def _post(self, body: bytes) -> Answer:
+        try:
+            status, answer = self._request(self._write_target, body, "text/plain; charset=utf-8", _MAX_ERROR_BYTES)
+        except BrokenPipeError as error:
+            # A server that refuses a large body may close before we have read why.
+            if len(body) > _MAX_ERROR_BYTES and self._answers_ping():
+                return judge(413, "the connection was closed while the body was sent")
+            raise StoreUnavailableError("unreachable", f"{self._config.url}: {error}") from error
+        return judge(status, answer.decode("utf-8", "replace"))
+
+    def _answers_ping(self) -> bool:
+        with contextlib.suppress(StoreUnavailableError, OSError):
+            return self._request(f"{self._address.path}/ping", None, "", _MAX_ERROR_BYTES)[0] == http.client.NO_CONTENT
+        return False
+
+    def _request(self, target: str, body: bytes | None, content_type: str, max_bytes: int) -> tuple[int, bytes]:
+        """Send one request; once more on a new connection if a kept one had been closed meanwhile.
+
+        Raises:
+            StoreUnavailableError: No answer in time, or none at all.
+            BrokenPipeError: A new connection was closed while the body was sent, without an answer.
+        """
+        headers = {"Content-Type": content_type} if content_type else {}
+        if self._authorisation:
+            headers["Authorization"] = self._authorisation
+        while True:
+            kept = self._connection is not None
+            try:
+                return self._exchange("POST" if body is not None else "GET", target, body, headers, max_bytes)
+            except TimeoutError as error:
+                self.close()
+                raise StoreUnavailableError("timeout", f"{self._config.url}: no answer in time") from error
+            except (OSError, http.client.HTTPException) as error:
+                self.close()
+                if kept:
+                    continue
+                if isinstance(error, BrokenPipeError | ConnectionResetError):
+                    raise BrokenPipeError(*error.args) from error
+                raise StoreUnavailableError("unreachable", f"{self._config.url}: {error!r}") from error
+
+    def _exchange(
+        self, method: str, target: str, body: bytes | None, headers: dict[str, str], max_bytes: int
+    ) -> tuple[int, bytes]:
+        connection = self._connection = self._connection or self._connect()
+        try:
+            connection.request(method, target, body=body, headers=headers)
+        except (BrokenPipeError, ConnectionResetError):
+            # The answer may have come before the body was through.
+            if connection.sock is None:
+                raise
+            response = http.client.HTTPResponse(connection.sock, method=method)
+            response.begin()
+        else:
+            response = connection.getresponse()
+        data = response.read(max_bytes + 1)
+        status = response.status
+        if len(data) > max_bytes or response.will_close or not response.isclosed():
+            self.close()
+        if len(data) > max_bytes and max_bytes == _MAX_ANSWER_BYTES:
+            raise StoreUnavailableError("answer_too_large", f"an answer of more than {max_bytes} bytes: ask for less")
+        return status, data[:max_bytes]
+
+    def _connect(self) -> http.client.HTTPConnection:
+        host, timeout_s = self._address.hostname or "", self._config.timeout_s
+        if self._address.scheme == "https":
+            return http.client.HTTPSConnection(
+                host, self._address.port, timeout=timeout_s, context=ssl.create_default_context()
+            )
+        return http.client.HTTPConnection(host, self._address.port, timeout=timeout_s)
+
+    def _fields(self, gateway: str, device: str) -> list[str]:
+        """Return the field names of the measurements that the device has written to, sorted."""
+        shown = self._query(
+            f"SHOW SERIES WHERE gw = '{_checked(gateway)}'" + (f" AND dev = '{_checked(device)}'" if device else "")
+        )
+        measurements = {key[0].split(",", 1)[0] for series in shown for key in series.get("values", [])}
+        names: set[str] = set()
+        for measurement in sorted(measurements):
+            for series in self._query(f'SHOW FIELD KEYS FROM {self._prefix}"{_quoted(measurement)}"'):
+                names.update(str(value[0]) for value in series.get("values", []))
+        return sorted(names)
+
+    def _select(self, key: str, gateway: str, device: str, times: str, limit: int) -> list[Sample]:
+        field = _quoted(_checked(key))
+        series = self._query(
+            f'SELECT "{field}" AS value, "{QUALITY_PREFIX}{field}" AS cause FROM {self._prefix}/.*/ '  # noqa: S608 - names are checked against NAME_PATTERN, values are bound
+            f"WHERE gw = $gateway AND dev = $device{times} ORDER BY time DESC LIMIT {int(limit)}",
+            {"gateway": gateway, "device": device},
+        )
+        samples = [
+            Sample(int(ts), value, str(cause or ""))
+            for found in series
+            for ts, value, cause in found.get("values", [])
+            if value is not None or cause is not None
+        ]
+        return sorted(samples, key=lambda sample: sample.time_ms)[-limit:]
+
+    def _query(self, statement: str, bound: dict[str, str] | None = None) -> list[dict[str, Any]]:
+        form = urlencode(
+            {"db": self._config.database, "q": statement, "epoch": "ms", "params": json.dumps(bound or {})}
+        )
+        try:
+            status, body = self._request(
+                self._query_target, form.encode(), "application/x-www-form-urlencoded", _MAX_ANSWER_BYTES
+            )
+        except BrokenPipeError as error:
+            raise StoreUnavailableError("unreachable", f"{self._config.url}: {error}") from error
+        text = body.decode("utf-8", "replace")
+        if status != http.client.OK:
+            answer = judge(status, text)
+            error_type = StoreUnavailableError if answer.verdict is Verdict.WEATHER else StoreRefusedError
+            raise error_type(answer.reason, self._told(answer))
+        try:
+            results = json.loads(text)["results"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreRefusedError("not_influxdb", f"{self._config.url} answers no query result") from error
+        for result in results:
+            if "error" in result:
+                raise StoreRefusedError("query", str(result["error"])[:300])
+        return [series for result in results for series in result.get("series", [])]
+
+
+def _authorisation(username: str | None, password_file: Path | None) -> str | None:
+    if username is None:
+        return None
+    password = ""
+    if password_file is not None:
+        try:
+            password = password_file.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise StoreRefusedError("password_file", f"{password_file}: {error}") from error
+    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
+
+
+def _requests(lines: Sequence[_Line], most_lines: int) -> list[list[_Line]]:
+    """Cut lines into requests bounded in lines and bytes."""
+    parts: list[list[_Line]] = []
+    size = MAX_BODY_BYTES
+    for line in lines:
+        length = 4 * len(line[0]) if not line[0].isascii() else len(line[0]) + 1
+        if size + length > MAX_BODY_BYTES or len(parts[-1]) >= most_lines:
+            parts.append([])
+            size = 0
+        parts[-1].append(line)
+        size += length
+    return parts
+
+
+def _quoted(name: str) -> str:
+    return name.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _checked(name: str) -> str:
+    """Return a name that needs no escaping, for the places of InfluxQL where nothing can be bound."""
+    return check_name(name, "name")
