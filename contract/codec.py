@@ -65,7 +65,7 @@ def decode(payload: bytes, model: type[Model], max_bytes: int = MAX_BATCH_BYTES)
 def _is_deep(data: object) -> bool:
     """Return whether containers stand within one another more than MAX_DEPTH deep; linear in their items."""
     level = [data]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         level = [
             inner
             for outer in level
