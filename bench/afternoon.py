@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 
 
@@ -33,7 +34,7 @@ async def poll(client: Any, device: dict[str, Any], publisher: mqtt.Client, inte
 
 
 async def main(field: dict[str, Any]) -> None:
-    publisher = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    publisher = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
     publisher.connect("127.0.0.1", field["mqtt_port"])
     publisher.loop_start()
     serial: dict[str, Any] = {}

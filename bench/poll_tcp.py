@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 from bench.measure import Window, cpu_s, rss_mb, running, wait_s, written_mb
 from contract.batch import Confirm
@@ -33,7 +34,7 @@ class Subscriber:
     def __init__(self, port: int) -> None:
         self.points = 0
         self.lock = threading.Lock()
-        self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "bench", protocol=mqtt.MQTTv5)
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, "bench", protocol=mqtt.MQTTv5)
         self.client.on_message = self._count
         self.client.connect("127.0.0.1", port)
         self.client.subscribe([("field/#", 1), (f"city/v1/{GATEWAY}/up/#", 1)])

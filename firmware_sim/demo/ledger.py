@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 BAD_CAUSES: Final = frozenset(
     {"timeout", "crc", "protocol", "refused", "unsupported", "line_down", "set_aside", "range"}
@@ -38,7 +39,7 @@ class Ledger:
     changed: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add_batch(self, gateway: str, payload: bytes) -> None:
+    def add_batch(self, gateway: str, payload: bytes | bytearray) -> None:
         """Take the readings of one batch; a repeat must say the same again."""
         batch: dict[str, Any] = json.loads(payload)
         if batch.get("clk") == "waiting":
@@ -87,7 +88,7 @@ def _readings(gateway: str, device: str, columns: dict[str, Any]) -> list[tuple[
 
 def watch(ledger: Ledger, port: int, root: str) -> mqtt.Client:
     """Return a connected client (MQTT 3.1.1, the embedded broker's) that fills the ledger until it is stopped."""
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "demo-ledger", protocol=mqtt.MQTTv311)
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, "demo-ledger", protocol=mqtt.MQTTv311)
 
     def on_connect(connected: mqtt.Client, *_: object) -> None:
         connected.subscribe(f"{root}/+/up/#", qos=1)

@@ -1,0 +1,45 @@
+"""What the demonstration says."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from config.language import Texts
+
+TEXTS: Final = Texts(
+    {
+        "start": (
+            "two cabinets at {latitude:.3f}, {longitude:.3f}: one on a serial line, one on TCP; dusk there is {dusk}",
+            "hai tủ tại {latitude:.3f}, {longitude:.3f}: một tủ nối tiếp, một tủ qua TCP; mặt trời lặn {dusk}",
+        ),
+        "lamps_on": (
+            "dusk: both contactors closed and read back, the lamps burn",
+            "trời tối: cả hai công tắc tơ đã đóng và đọc lại, đèn sáng",
+        ),
+        "mains_lost": ("{cabinet} loses its mains", "tủ {cabinet} mất điện lưới"),
+        "overvoltage": ("phase 3 of {cabinet} rises to 257 V", "pha 3 của tủ {cabinet} tăng lên 257 V"),
+        "restored": ("mains and voltage come back", "điện lưới và điện áp trở lại bình thường"),
+        "message": ("a message for {crew}:", "tin nhắn cho {crew}:"),
+        "account": ("counting every reading, from the broker to the store", "đối chiếu mọi số đo, từ broker đến kho"),
+        "try": (
+            (
+                "It stays up until Ctrl-C. Try in another terminal:\n"
+                "  {bin}/edge-agent status --config {folder}/gw-117.yaml\n"
+                "  {bin}/edge-agent read meter --config {folder}/gw-118.yaml\n"
+                "  {bin}/collector gateways --config {folder}/collector.yaml\n"
+                "  {bin}/collector alarms --all --config {folder}/collector.yaml\n"
+                "  {bin}/collector query --gw gw-118 --device meter --point u3 --last 5m --config {folder}/collector.yaml\n"
+                "  mosquitto_sub -h 127.0.0.1 -p {port} -t '{root}/+/state/#' -v"
+            ),
+            (
+                "Chạy đến khi nhấn Ctrl-C. Hãy thử ở một cửa sổ khác:\n"
+                "  {bin}/edge-agent status --config {folder}/gw-117.yaml\n"
+                "  {bin}/edge-agent read meter --config {folder}/gw-118.yaml\n"
+                "  {bin}/collector gateways --config {folder}/collector.yaml\n"
+                "  {bin}/collector alarms --all --config {folder}/collector.yaml\n"
+                "  {bin}/collector query --gw gw-118 --device meter --point u3 --last 5m --config {folder}/collector.yaml\n"
+                "  mosquitto_sub -h 127.0.0.1 -p {port} -t '{root}/+/state/#' -v"
+            ),
+        ),
+    }
+)
