@@ -1,0 +1,63 @@
+"""The circuit breaker of one device: a dead one costs its line at most a twentieth of its time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+PROBE_SHARE: Final = 19
+"""The pause after a probe is this many times what the probe cost: 1 part in 20."""
+SHORTEST_PAUSE_S: Final = 2.0
+LONGEST_PAUSE_S: Final = 300.0
+
+
+@dataclass(slots=True)
+class Breaker:
+    """Counts failed reads of one device and says whether it may be asked; times are monotonic seconds.
+
+    Attributes:
+        open_after_failures: It opens after this many failures in a row,
+        open_after_s: and not before they have lasted this long.
+        first_failure_s: When the present row of failures began; None while reads succeed.
+        probe_at_s: While open: when one read may try the device again; None while closed.
+    """
+
+    open_after_failures: int = 3
+    open_after_s: float = 5.0
+    failures: int = 0
+    first_failure_s: float | None = None
+    probe_at_s: float | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the device is set aside."""
+        return self.probe_at_s is not None
+
+    def allows(self, now_s: float) -> bool:
+        """Return whether a read may go out: always while closed, one probe at its time while open."""
+        return self.probe_at_s is None or now_s >= self.probe_at_s
+
+    def succeed(self) -> bool:
+        """Take note of a read that gave an answer, and return whether that ends an open time."""
+        was_open = self.is_open
+        self.failures = 0
+        self.first_failure_s = None
+        self.probe_at_s = None
+        return was_open
+
+    def fail(self, ended_s: float, cost_s: float) -> bool:
+        """Take note of a failed read, and return whether it opens the breaker.
+
+        Args:
+            ended_s: When the read was given up.
+            cost_s: How long it held the line.
+        """
+        self.failures += 1
+        if self.first_failure_s is None:
+            self.first_failure_s = ended_s - cost_s
+        was_open = self.is_open
+        lasted = ended_s - self.first_failure_s >= self.open_after_s
+        if was_open or (self.failures >= self.open_after_failures and lasted):
+            pause_s = min(max(PROBE_SHARE * cost_s, SHORTEST_PAUSE_S), LONGEST_PAUSE_S)
+            self.probe_at_s = ended_s + pause_s
+        return self.is_open and not was_open

@@ -1,0 +1,147 @@
+"""The record of commands on disk: an id is kept before anything is touched, so that nothing is ever done twice."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from contract.command import Command, Result, ResultState
+from contract.reading import Value
+from edge_agent.core.commands import KEPT_MS, Origin
+
+MAX_ROWS: Final = 10_000
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS command(
+    id TEXT PRIMARY KEY, origin TEXT NOT NULL, point TEXT NOT NULL, value TEXT NOT NULL, issued_by TEXT NOT NULL,
+    kept_ms INTEGER NOT NULL, state TEXT NOT NULL, result TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS command_kept ON command(kept_ms);
+CREATE TABLE IF NOT EXISTS newest(point TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS hold(point TEXT PRIMARY KEY, value TEXT NOT NULL, until_ms INTEGER NOT NULL) WITHOUT ROWID;
+"""
+_log = structlog.get_logger("commands")
+
+
+class CommandJournal:
+    """Commands and their answers in one SQLite file; any thread may call it, one at a time."""
+
+    def __init__(self, file: Path) -> None:
+        """Open or create the file; a damaged one is moved aside, since a street must not wait for it."""
+        self._lock = threading.Lock()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._database = _open(file)
+        except sqlite3.DatabaseError as error:
+            damaged = file.with_suffix(".damaged")
+            _log.exception("command journal damaged", file=str(file), moved_to=str(damaged), error=str(error))
+            file.replace(damaged)
+            for tail in ("-wal", "-shm"):
+                file.with_name(file.name + tail).unlink(missing_ok=True)
+            self._database = _open(file)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._database:
+            yield self._database
+
+    def find(self, command_id: str, point: str) -> tuple[Result | None, str | None]:
+        """Return the answer on record for an id, and the id last accepted from the centre for the point."""
+        with self._lock:
+            row = self._database.execute("SELECT result FROM command WHERE id = ?", (command_id,)).fetchone()
+            newest = self._database.execute("SELECT id FROM newest WHERE point = ?", (point,)).fetchone()
+        return (Result.model_validate_json(row[0]) if row else None, newest[0] if newest else None)
+
+    def keep(self, command: Command, origin: Origin, result: Result) -> None:
+        """Put an id and its answer so far on the disk, for certain, before anything else happens.
+
+        Raises:
+            sqlite3.Error: The disk refuses; the command must then be refused too.
+        """
+        with self._transaction() as database:
+            database.execute(
+                "INSERT INTO command VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    command.id,
+                    origin,
+                    command.args.point,
+                    json.dumps(command.args.value),
+                    command.by,
+                    result.ts,
+                    result.state,
+                    result.model_dump_json(exclude_none=True),
+                ),
+            )
+            if origin is Origin.CENTRE and result.state is ResultState.ACCEPTED:
+                database.execute(
+                    "INSERT INTO newest VALUES (?, ?) ON CONFLICT(point) DO UPDATE SET id = excluded.id",
+                    (command.args.point, command.id),
+                )
+            self._prune(database, result.ts)
+
+    def finish(self, result: Result) -> None:
+        """Put the last answer of a command on the disk."""
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE command SET state = ?, result = ? WHERE id = ?",
+                (result.state, result.model_dump_json(exclude_none=True), result.id),
+            )
+
+    def unfinished(self) -> list[tuple[str, Origin, str, Value]]:
+        """Return the commands that a crash cut off: id, origin, point, value."""
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT id, origin, point, value FROM command WHERE state = ? ORDER BY id", (ResultState.ACCEPTED,)
+            ).fetchall()
+        return [(row[0], Origin(row[1]), row[2], json.loads(row[3])) for row in rows]
+
+    def hold(self, point: str, value: Value, until_ms: int) -> None:
+        """Remember that the centre has taken a point from the schedule, and until when."""
+        with self._transaction() as database:
+            database.execute("INSERT OR REPLACE INTO hold VALUES (?, ?, ?)", (point, json.dumps(value), until_ms))
+
+    def release(self, point: str) -> None:
+        """Give a point back to the schedule."""
+        with self._transaction() as database:
+            database.execute("DELETE FROM hold WHERE point = ?", (point,))
+
+    def holds(self) -> dict[str, tuple[Value, int]]:
+        """Return what the centre holds: point to value and end (ms since 1970 UTC)."""
+        with self._lock:
+            rows = self._database.execute("SELECT point, value, until_ms FROM hold").fetchall()
+        return {point: (json.loads(value), until_ms) for point, value, until_ms in rows}
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._database.close()
+
+    @staticmethod
+    def _prune(database: sqlite3.Connection, now_ms: int) -> None:
+        database.execute(
+            "DELETE FROM command WHERE kept_ms < ? AND state <> ?", (now_ms - KEPT_MS, ResultState.ACCEPTED)
+        )
+        database.execute(
+            "DELETE FROM command WHERE id IN (SELECT id FROM command ORDER BY kept_ms DESC LIMIT -1 OFFSET ?)",
+            (MAX_ROWS,),
+        )
+
+
+def _open(file: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(file, check_same_thread=False, timeout=5.0)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("PRAGMA cache_size = -256")
+        database.executescript(_SCHEMA)
+        database.commit()
+    except sqlite3.DatabaseError:
+        database.close()
+        raise
+    return database

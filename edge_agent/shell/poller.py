@@ -1,0 +1,362 @@
+"""Polls every device at its own deadlines; the one place where a driver's error becomes a BAD reading."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import structlog
+
+from contract.reading import BAD_CAUSES, Block, Cause
+from drivers.base import Clock, DevicePoint
+from drivers.errors import DriverError, UnsupportedError
+from edge_agent.core.breaker import Breaker
+from edge_agent.core.poll_plan import PollPlan, StateWatch, stagger_s
+from edge_agent.shell.devices import Device
+
+REPEAT_S: Final = 60.0
+"""How often a device that is set aside, or of the wrong type, is told again."""
+WRONG_TYPE_RETRY_S: Final = 300.0
+REREAD_GAP_S: Final = 1.0
+"""A flickering supply re-reads no device more often than this."""
+
+BlockSink = Callable[[Device, Block], None]
+_log = structlog.get_logger("poller")
+
+
+@dataclass(slots=True)
+class PollCounters:
+    """What polling one device gave so far.
+
+    Attributes:
+        failures: Failed reads by cause.
+        busy_s: How long reads took, waiting for the line included.
+        last_good_monotonic_ms: Boot clock of the last read with a GOOD value; None before the first.
+        last_failure: What the last failed read said.
+    """
+
+    polls: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    busy_s: float = 0.0
+    last_good_monotonic_ms: int | None = None
+    last_failure: str = ""
+
+
+class DevicePoller:
+    """Polls one device until cancelled."""
+
+    def __init__(self, device: Device, clock: Clock, sink: BlockSink, start_delay_s: float = 0.0) -> None:
+        self.device = device
+        self.counters = PollCounters()
+        self.breaker = Breaker()
+        self.bad_points: dict[str, Cause] = {}
+        self.wrong_type = False
+        self.reading_since_s: float | None = None
+        self._clock = clock
+        self._sink = sink
+        self._start_delay_s = start_delay_s
+        self._identified = False
+        self._unsupported: set[DevicePoint] = set()
+        self._newest_ms = 0
+        self._newest_monotonic_ms = 0
+        self._told_s = 0.0
+        self._retry_s = 0.0
+        self._extra: dict[DevicePoint, None] = {}
+        self._extra_plans: dict[tuple[DevicePoint, ...], tuple[DevicePoint, ...]] = {}
+        self._reread_s = float("-inf")
+        self._waker: asyncio.Future[None] | None = None
+        self.plan: PollPlan[DevicePoint] = PollPlan(())
+
+    async def run(self) -> None:
+        """Poll at absolute deadlines of the loop's clock."""
+        loop = asyncio.get_running_loop()
+        self.plan = self._fresh_plan(loop.time() + self._start_delay_s)
+        while True:
+            await self._sleep_until(self._next_s())
+            await self._cycle(loop.time())
+
+    def reread(self, points: tuple[DevicePoint, ...]) -> None:
+        """Read points at once, beside their deadlines; while the device is set aside the next probe does."""
+        if points and not self.breaker.is_open and not self.wrong_type:
+            self._extra.update(dict.fromkeys(points))
+            if self._waker is not None and not self._waker.done():
+                self._waker.set_result(None)
+
+    def _fresh_plan(self, start_s: float) -> PollPlan[DevicePoint]:
+        by_interval: dict[float, list[DevicePoint]] = {}
+        for point in self.device.driver.points:
+            by_interval.setdefault(self.device.interval_s(point.spec), []).append(point)
+        return PollPlan.of(by_interval, start_s)
+
+    def _next_s(self) -> float:
+        if self.breaker.probe_at_s is not None:
+            return min(self.breaker.probe_at_s, self._told_s + REPEAT_S)
+        if self.wrong_type:
+            return min(self._retry_s, self._told_s + REPEAT_S)
+        if self._extra:
+            return min(self._reread_s + REREAD_GAP_S, self.plan.next_due_s)
+        return self.plan.next_due_s
+
+    async def _sleep_until(self, when_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        if when_s <= loop.time():
+            # Even a poll that is due lets commands and other devices have their turn.
+            await asyncio.sleep(0)
+            return
+        self._waker = loop.create_future()
+        handle = loop.call_at(when_s, _wake, self._waker) if when_s != float("inf") else None
+        try:
+            await self._waker
+        finally:
+            self._waker = None
+            if handle is not None:
+                handle.cancel()
+
+    async def _cycle(self, now_s: float) -> None:
+        if self.breaker.is_open or self.wrong_type:
+            retry_s = self.breaker.probe_at_s if self.breaker.probe_at_s is not None else self._retry_s
+            if now_s < retry_s:
+                self._tell_again(now_s)
+                return
+            if await self._identify(self.device.driver.points):
+                self.plan = self._fresh_plan(asyncio.get_running_loop().time())
+            return
+        points = self._take_extra(now_s) or self.plan.take(now_s)
+        if points and (self._identified or await self._identify(points)):
+            await self._read(points)
+
+    def _take_extra(self, now_s: float) -> tuple[DevicePoint, ...]:
+        if not self._extra or now_s < self._reread_s + REREAD_GAP_S:
+            return ()
+        points = tuple(point for point in self._extra if point not in self._unsupported)
+        self._extra.clear()
+        self._reread_s = now_s
+        # The same tuple again and again, since the driver keeps its read plan by it.
+        return self._extra_plans.setdefault(points, points)
+
+    async def _identify(self, points: tuple[DevicePoint, ...]) -> bool:
+        """Prove the type; also the one read that tries a device that was set aside."""
+        driver = self.device.driver
+        self._begin()
+        try:
+            reading = await driver.probe()
+            if reading is None and self.breaker.is_open:
+                await driver.read(driver.points[:1])
+        except UnsupportedError as error:
+            if self.device.profile.probe is not None:
+                self._wrong_type(error)
+                return False
+        except DriverError as error:
+            self._failed(error, points)
+            return False
+        finally:
+            self._end()
+        self._back()
+        return True
+
+    async def _read(self, points: tuple[DevicePoint, ...]) -> None:
+        self._begin()
+        try:
+            block = await self.device.driver.read(points)
+        except UnsupportedError as error:
+            self._drop(points, str(error))
+            block = self._bad(points, Cause.UNSUPPORTED)
+        except DriverError as error:
+            self._failed(error, points)
+            return
+        finally:
+            self._end()
+        self._good(points, block)
+
+    def _begin(self) -> None:
+        self.counters.polls += 1
+        self.reading_since_s = asyncio.get_running_loop().time()
+
+    def _end(self) -> None:
+        if self.reading_since_s is not None:
+            self.counters.busy_s += asyncio.get_running_loop().time() - self.reading_since_s
+        self.reading_since_s = None
+
+    def _good(self, points: tuple[DevicePoint, ...], block: Block) -> None:
+        unsupported = {key for key, cause in block.causes.items() if cause is Cause.UNSUPPORTED}
+        if unsupported:
+            self._drop(tuple(point for point in points if point.key in unsupported), "the device has no such point")
+        if len(block.causes) < len(block.keys):
+            self.counters.last_good_monotonic_ms = self._clock.monotonic_ms()
+        for cause in {cause for cause in block.causes.values() if cause in BAD_CAUSES}:
+            self.counters.failures[cause] += 1
+        self.breaker.succeed()
+        self._emit(block)
+
+    def _failed(self, error: DriverError, points: tuple[DevicePoint, ...]) -> None:
+        """Make a driver's error BAD readings with its cause: here and nowhere else."""
+        now_s = asyncio.get_running_loop().time()
+        elapsed_s = now_s - self.reading_since_s if self.reading_since_s is not None else 0.0
+        was_open = self.breaker.is_open
+        self.counters.failures[error.cause] += 1
+        self.counters.last_failure = str(error)
+        first = self.breaker.failures == 0
+        opened = self.breaker.fail(now_s, self.device.hold_s(elapsed_s))
+        if first:
+            _log.warning("device silent", device=self.device.id, cause=error.cause, error=str(error))
+        if not was_open:
+            self._emit(self._bad(points, error.cause))
+        if opened:
+            self._identified = False
+            self._told_s = now_s
+            _log.warning("device set aside", device=self.device.id, cause=error.cause, failures=self.breaker.failures)
+            self._emit(self._bad(self.device.driver.points, Cause.SET_ASIDE))
+
+    def _wrong_type(self, error: UnsupportedError) -> None:
+        now_s = asyncio.get_running_loop().time()
+        self.breaker.succeed()
+        self._retry_s = now_s + WRONG_TYPE_RETRY_S
+        self.counters.failures[error.cause] += 1
+        self.counters.last_failure = str(error)
+        if not self.wrong_type:
+            self.wrong_type = True
+            self._told_s = now_s
+            _log.error(
+                "wrong device type", device=self.device.id, profile=self.device.profile.profile, error=str(error)
+            )
+            self._emit(self._bad(self.device.driver.points, Cause.UNSUPPORTED))
+
+    def _back(self) -> None:
+        if self.breaker.is_open or self.wrong_type or self.breaker.failures:
+            _log.info("device answers", device=self.device.id, failures=self.breaker.failures)
+        self.breaker.succeed()
+        self.wrong_type = False
+        self._identified = True
+        self._unsupported.clear()
+
+    def _drop(self, points: tuple[DevicePoint, ...], error: str) -> None:
+        self._unsupported.update(points)
+        self.plan.drop(self._unsupported)
+        _log.warning("points dropped", device=self.device.id, points=[point.key for point in points], error=error)
+
+    def _tell_again(self, now_s: float) -> None:
+        self._told_s = now_s
+        cause = Cause.UNSUPPORTED if self.wrong_type else Cause.SET_ASIDE
+        self._emit(self._bad(self.device.driver.points, cause))
+
+    def _bad(self, points: tuple[DevicePoint, ...], cause: Cause) -> Block:
+        return Block.failed(
+            device=self.device.id,
+            observed_at_ms=self._clock.wall_ms(),
+            keys=tuple(point.key for point in points),
+            cause=cause,
+            monotonic_ms=self._clock.monotonic_ms(),
+        )
+
+    def _emit(self, block: Block) -> None:
+        """Pass a block on; its time is later than that of the one before, unless the clock was set back."""
+        if block.monotonic_ms <= self._newest_monotonic_ms:
+            block = replace(block, monotonic_ms=self._newest_monotonic_ms + 1)
+        if self._newest_ms - 1000 < block.observed_at_ms <= self._newest_ms:
+            block = replace(block, observed_at_ms=self._newest_ms + 1)
+        self._newest_ms, self._newest_monotonic_ms = block.observed_at_ms, block.monotonic_ms
+        for key in block.keys if block.causes or self.bad_points else ():
+            cause = block.causes.get(key)
+            if cause is None:
+                self.bad_points.pop(key, None)
+            else:
+                self.bad_points[key] = cause
+        self._sink(self.device, block)
+
+
+def _wake(waker: asyncio.Future[None]) -> None:
+    if not waker.done():
+        waker.set_result(None)
+
+
+class Poller:
+    """Polls all devices of a gateway.
+
+    Attributes:
+        passes: Rises each second while every line gets on with its work: a watchdog may be fed.
+    """
+
+    def __init__(self, devices: tuple[Device, ...], clock: Clock, sink: BlockSink) -> None:
+        self.passes = 0
+        self._sink = sink
+        on_line: Counter[str] = Counter()
+        self.pollers: dict[str, DevicePoller] = {}
+        shares = Counter(device.config.line for device in devices)
+        for device in devices:
+            line = device.config.line
+            delay_s = stagger_s(on_line[line], shares[line], min(device.intervals.fast_s, 1.0))
+            on_line[line] += 1
+            self.pollers[device.id] = DevicePoller(device, clock, self._arrived, delay_s)
+        self._supply = {
+            device.id: StateWatch({point.key: point.spec.urgent_levels for point in device.supply_points})
+            for device in devices
+            if device.supply_points
+        }
+
+    async def run(self) -> None:
+        """Poll until cancelled; a programming error in one device's task ends all, and the agent restarts."""
+        async with asyncio.TaskGroup() as group:
+            for poller in self.pollers.values():
+                group.create_task(poller.run(), name=f"poll {poller.device.id}")
+            group.create_task(self._count_passes(), name="poll passes")
+
+    def reread_alarms(self) -> None:
+        """Read every point at once that alarms rest on, as after each connection."""
+        for poller in self.pollers.values():
+            poller.reread(poller.device.alarm_points)
+
+    def _arrived(self, device: Device, block: Block) -> None:
+        self._sink(device, block)
+        watch = self._supply.get(device.id)
+        if watch is not None and watch.changed(zip(block.keys, block.values, strict=True)):
+            _log.info("supply changed", device=device.id)
+            for poller in self.pollers.values():
+                poller.reread(poller.device.supply_points)
+
+    async def _count_passes(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(1.0)
+            if not self._stuck(loop.time()):
+                self.passes += 1
+
+    def _stuck(self, now_s: float) -> bool:
+        """Return whether some line has work and has finished none of it for far longer than its time-outs allow."""
+        waiting: dict[str, list[float]] = {}
+        for poller in self.pollers.values():
+            if poller.reading_since_s is not None:
+                waiting.setdefault(poller.device.config.line, []).append(poller.reading_since_s)
+        for line, since in waiting.items():
+            device = next(p.device for p in self.pollers.values() if p.device.config.line == line)
+            # Whoever began last began after the newest answer, so its age is how long the line has been still.
+            allowed_s = 30.0 + 4 * device.hold_s(device.line_config.timeout_s) * len(since)
+            if now_s - max(since) > allowed_s:
+                return True
+        return False
+
+    def status(self, monotonic_ms: int) -> list[dict[str, object]]:
+        """Return what `edge-agent status` shows of each device."""
+        return [_status_of(poller, monotonic_ms) for poller in self.pollers.values()]
+
+
+def _status_of(poller: DevicePoller, monotonic_ms: int) -> dict[str, object]:
+    counters = poller.counters
+    good_ms = counters.last_good_monotonic_ms
+    return {
+        "device": poller.device.id,
+        "line": poller.device.config.line,
+        "profile": poller.device.profile.profile,
+        "last_good_age_s": None if good_ms is None else max(0, monotonic_ms - good_ms) / 1000,
+        "points": len(poller.device.driver.points),
+        "bad_points": {key: str(cause) for key, cause in sorted(poller.bad_points.items())},
+        "set_aside": poller.breaker.is_open,
+        "wrong_type": poller.wrong_type,
+        "polls": counters.polls,
+        "polls_dropped": poller.plan.dropped,
+        "failures": {str(cause): count for cause, count in sorted(counters.failures.items())},
+        "busy_s": round(counters.busy_s, 3),
+        "last_failure": counters.last_failure,
+    }
