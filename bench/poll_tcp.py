@@ -44,7 +44,7 @@ class Subscriber:
         if message.topic.startswith("field/"):
             count = len(json.loads(message.payload)["values"])
         else:
-            batch = decode_batch(message.payload)
+            batch = decode_batch(bytes(message.payload))
             count = sum(
                 len(column)
                 for device, columns in batch.d.items()

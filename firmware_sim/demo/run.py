@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from firmware_sim.demo.dusk import DuskPlace, place_of_dusk
 from firmware_sim.demo.files import GATEWAYS, RTU_CABINET, TCP_CABINET, Ports, write_all
 from firmware_sim.demo.ledger import Account, Ledger, Place, watch
-from firmware_sim.demo.texts import TEXTS
+from firmware_sim.demo.texts import COMMANDS_TO_TRY, TEXTS
 from firmware_sim.demo.webhook import Message, Webhook
 
 DUSK_S: Final = 20.0
@@ -307,7 +307,9 @@ def run(folder: Path, language: str, *, keep: bool) -> int:
 
 def _stay(demo: Demo) -> None:
     binaries = Path(sys.executable).parent
-    print(TEXTS.text("try", bin=binaries, folder=demo.folder, port=demo.ports.broker, root=ROOT), flush=True)
+    print(TEXTS.text("try"))
+    for command in COMMANDS_TO_TRY:
+        print(" ", command.format(bin=binaries, folder=demo.folder, port=demo.ports.broker, root=ROOT), flush=True)
     try:
         demo.wait("the end", 30 * 86_400, lambda: False)
     except KeyboardInterrupt:

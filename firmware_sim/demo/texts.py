@@ -22,24 +22,17 @@ TEXTS: Final = Texts(
         "message": ("a message for {crew}:", "tin nhắn cho {crew}:"),
         "account": ("counting every reading, from the broker to the store", "đối chiếu mọi số đo, từ broker đến kho"),
         "try": (
-            (
-                "It stays up until Ctrl-C. Try in another terminal:\n"
-                "  {bin}/edge-agent status --config {folder}/gw-117.yaml\n"
-                "  {bin}/edge-agent read meter --config {folder}/gw-118.yaml\n"
-                "  {bin}/collector gateways --config {folder}/collector.yaml\n"
-                "  {bin}/collector alarms --all --config {folder}/collector.yaml\n"
-                "  {bin}/collector query --gw gw-118 --device meter --point u3 --last 5m --config {folder}/collector.yaml\n"
-                "  mosquitto_sub -h 127.0.0.1 -p {port} -t '{root}/+/state/#' -v"
-            ),
-            (
-                "Chạy đến khi nhấn Ctrl-C. Hãy thử ở một cửa sổ khác:\n"
-                "  {bin}/edge-agent status --config {folder}/gw-117.yaml\n"
-                "  {bin}/edge-agent read meter --config {folder}/gw-118.yaml\n"
-                "  {bin}/collector gateways --config {folder}/collector.yaml\n"
-                "  {bin}/collector alarms --all --config {folder}/collector.yaml\n"
-                "  {bin}/collector query --gw gw-118 --device meter --point u3 --last 5m --config {folder}/collector.yaml\n"
-                "  mosquitto_sub -h 127.0.0.1 -p {port} -t '{root}/+/state/#' -v"
-            ),
+            "It stays up until Ctrl-C. Try in another terminal:",
+            "Chạy đến khi nhấn Ctrl-C. Hãy thử ở một cửa sổ khác:",
         ),
     }
+)
+
+COMMANDS_TO_TRY: Final = (
+    "{bin}/edge-agent status --config {folder}/gw-117.yaml",
+    "{bin}/edge-agent read meter --config {folder}/gw-118.yaml",
+    "{bin}/collector gateways --config {folder}/collector.yaml",
+    "{bin}/collector alarms --all --config {folder}/collector.yaml",
+    "{bin}/collector query --gw gw-118 --device meter --point u3 --last 5m --config {folder}/collector.yaml",
+    "mosquitto_sub -h 127.0.0.1 -p {port} -t '{root}/+/state/#' -v",
 )
