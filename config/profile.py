@@ -111,11 +111,16 @@ class DeviceLimits(StrictModel):
 
 
 class Probe(StrictModel):
-    """A read that proves the type: the point must lie in the range, or the device is not what the profile says."""
+    """A read that proves the type: the point must lie in the range, or the device is not what the profile says.
+
+    Attributes:
+        inconclusive: Values that neither prove nor refute, such as the 0 Hz of a meter whose phase is dead.
+    """
 
     point: Name
     low: float
     high: float
+    inconclusive: tuple[float, ...] = ()
 
 
 class Source(StrictModel):

@@ -95,6 +95,10 @@ class Exchange(Protocol):
         """Return how many bytes must still come at least."""
         ...
 
+    def surplus(self) -> int:
+        """Return how many bytes came after the answer."""
+        ...
+
     def expire(self) -> FrameError:
         """Return what is wrong with what came until the time-out."""
         ...

@@ -60,4 +60,19 @@ def build_driver(
     Raises:
         ValueError: The configuration names points that the profile has not, or allows writing one that cannot be.
     """
-    raise NotImplementedError
+    from drivers.modbus.driver import ModbusDriver  # noqa: PLC0415 - pymodbus takes 70 ms to import
+    from drivers.modbus.guard import WritePermission  # noqa: PLC0415 - the same
+    from drivers.modbus.plan import plan_reads  # noqa: PLC0415 - the same
+
+    points = device_points(device, profile)
+    plan_reads([point.spec for point in points], profile.limits)
+    by_id = {f"{device.id}/{point.key}": point for point in points}
+    permissions = []
+    for permitted in allowed:
+        if permitted.point.partition("/")[0] != device.id:
+            continue
+        point = by_id.get(permitted.point)
+        if point is None or not point.spec.writable:
+            raise ValueError(f"commands.allow lists '{permitted.point}', which cannot be written")
+        permissions.append(WritePermission(unit=device.unit, spec=point.spec, low=permitted.low, high=permitted.high))
+    return ModbusDriver(device.id, device.unit, points, profile, line, clock, permissions)

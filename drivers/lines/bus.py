@@ -1,0 +1,153 @@
+"""The rules of a half-duplex serial bus, over any port and any clock.
+
+An RTU answer says neither which address it is of nor to which request. So a late one is taken for the next
+request's, unless nothing is asked while it may still come: after a time-out the bus stays quiet, and what arrives
+is thrown away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from config.agent import SerialLine
+from drivers.base import Clock, Exchange, LineCounters, Moment
+from drivers.errors import Fault, FrameError
+
+FIXED_GAP_US: Final = 1_750
+"""The silence between frames above 19,200 baud. Source: MODBUS over Serial Line V1.02 §2.5.1.1."""
+PIECE_US: Final = 20_000
+"""USB adapters hand over what they received every 16 ms at the latest (FTDI's latency timer)."""
+BABBLE_US: Final = 2_000_000
+"""How long unasked bytes may prolong a pause before the request fails instead."""
+
+
+class Port(Protocol):
+    """An open serial port and its clock, in microseconds that never jump."""
+
+    def now_us(self) -> int:
+        """Return the time."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Hand over bytes for sending; LineDownError if the port is gone."""
+        ...
+
+    def read(self, until_us: int) -> bytes:
+        """Return what came as soon as anything did; nothing once the time is reached. LineDownError as above."""
+        ...
+
+    def wait(self, until_us: int) -> None:
+        """Return at a time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BusTiming:
+    """Times of a line, in microseconds.
+
+    Attributes:
+        character_us: Start bit, eight data bits, parity and stop bits.
+        gap_us: Least silence before a request: 3.5 characters, or 1.75 ms above 19,200 baud.
+        timeout_us: How long after the request's last bit an answer may begin.
+        quiet_us: Silence after a time-out, in which late answers are thrown away.
+    """
+
+    character_us: float
+    gap_us: int
+    timeout_us: int
+    quiet_us: int
+
+    @classmethod
+    def of(cls, line: SerialLine) -> BusTiming:
+        """Return the times of a configured line."""
+        bits = 1 + 8 + (line.parity != "N") + line.stop_bits
+        character_us = bits * 1_000_000 / line.baud
+        quiet_s = line.timeout_s if line.quiet_pause_s is None else line.quiet_pause_s
+        return cls(
+            character_us=character_us,
+            gap_us=FIXED_GAP_US if line.baud > 19_200 else round(3.5 * character_us),
+            timeout_us=round(line.timeout_s * 1_000_000),
+            quiet_us=round(quiet_s * 1_000_000),
+        )
+
+
+class Bus:
+    """One open bus: sends requests one at a time and keeps its silences."""
+
+    def __init__(self, port: Port, timing: BusTiming, counters: LineCounters, clock: Clock) -> None:
+        self._port = port
+        self._timing = timing
+        self._counters = counters
+        self._clock = clock
+        # What another process, or we before a crash, asked last may still be answered.
+        self._free_us = port.now_us() + timing.timeout_us
+
+    def settle(self) -> None:
+        """Wait until a request may go out; throw away what comes until then, which prolongs the wait.
+
+        Raises:
+            FrameError: Bytes come without end.
+            LineDownError: The port is gone.
+        """
+        port, timing = self._port, self._timing
+        limit_us = max(port.now_us(), self._free_us) + BABBLE_US
+        while data := port.read(self._free_us):
+            now_us = port.now_us()
+            self._counters.late_bytes += len(data)
+            self._free_us = max(self._free_us, now_us + max(PIECE_US, timing.gap_us))
+            if now_us > limit_us:
+                self._counters.count(Fault.BABBLE)
+                raise FrameError(Fault.BABBLE, "bytes keep coming though nothing was asked: another master, or noise")
+
+    def exchange(self, exchange: Exchange) -> Moment:
+        """Send a request on a settled bus and wait for its answer.
+
+        Raises:
+            FrameError: No answer in time, or not one to this request.
+            LineDownError: The port is gone.
+        """
+        counters, port = self._counters, self._port
+        counters.requests += 1
+        request = exchange.begin(counters.requests)
+        begun_us = port.now_us()
+        port.write(request)
+        sent_us = begun_us + round(len(request) * self._timing.character_us)
+        try:
+            moment = self._answer(exchange, sent_us + self._timing.timeout_us)
+        except FrameError as error:
+            counters.count(error.fault)
+            self._stay_quiet(error.fault, sent_us)
+            raise
+        finally:
+            counters.busy_s += (port.now_us() - begun_us) / 1_000_000
+        counters.replies += 1
+        return moment
+
+    def _answer(self, exchange: Exchange, deadline_us: int) -> Moment:
+        port, character_us = self._port, self._timing.character_us
+        while True:
+            data = port.read(deadline_us)
+            now_us = port.now_us()
+            if not data:
+                raise exchange.expire()
+            if exchange.feed(data):
+                moment = Moment(self._clock.wall_ms(), self._clock.monotonic_ms())
+                self._free_us = now_us + self._timing.gap_us
+                if exchange.surplus():
+                    self._counters.late_bytes += exchange.surplus()
+                    self._free_us = now_us + max(PIECE_US, self._timing.gap_us)
+                return moment
+            # An answer that has begun may end after the time-out. Sleeping until it must be nearly whole costs
+            # one wake-up, where its bytes one by one would cost ninety.
+            rest_us = round((exchange.missing() - 1) * character_us)
+            deadline_us = max(deadline_us, now_us + rest_us + PIECE_US)
+            if rest_us > 0:
+                port.wait(now_us + rest_us)
+
+    def _stay_quiet(self, fault: Fault, sent_us: int) -> None:
+        timing = self._timing
+        self._free_us = self._port.now_us() + timing.gap_us
+        if fault is not Fault.CRC:
+            # A damaged answer of the right unit, function and length was the answer; after all else it may yet come.
+            self._free_us = max(self._free_us, sent_us + timing.timeout_us + timing.quiet_us + PIECE_US)

@@ -1,0 +1,197 @@
+"""A Modbus TCP connection: one for each host and port, one request on it at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from typing import Final
+
+from config.agent import TcpLine
+from drivers.base import Clock, Exchange, Framing, LineCounters, Moment
+from drivers.errors import FrameError, LineDownError
+
+FIRST_BACKOFF_S: Final = 0.25
+LAST_BACKOFF_S: Final = 4.0
+
+
+class _Connection(asyncio.Protocol):
+    """Feeds what comes to the exchange that waits for it."""
+
+    def __init__(self, line: TcpConnectionLine) -> None:
+        self._line = line
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what create_connection promises
+        self.transport = transport
+        peer: socket.socket = transport.get_extra_info("socket")
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # A gateway that lost its power never says goodbye.
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    def data_received(self, data: bytes) -> None:
+        self._line.received(self, data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._line.lost(self, exc)
+
+
+class TcpConnectionLine:
+    """The line that a TcpLine configures.
+
+    An answer that is late, or wrong in any way, closes the connection: what comes later on it could be taken for
+    the answer to a later request. The next request opens a new one.
+    """
+
+    framing: Framing = "tcp"
+
+    def __init__(self, config: TcpLine, clock: Clock) -> None:
+        self.id = config.id
+        self.counters = LineCounters()
+        self._host, self._port, self._timeout_s = config.host, config.port, config.timeout_s
+        self._clock = clock
+        self._connection: _Connection | None = None
+        self._exchange: Exchange | None = None
+        self._answer: asyncio.Future[Moment] | None = None
+        self._busy = False
+        self._urgent: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._closing = False
+        self._backoff_s = FIRST_BACKOFF_S
+        self._retry_at_s = 0.0
+        self._why_down = ""
+
+    @property
+    def up(self) -> bool:
+        """Whether the connection is open."""
+        return self._connection is not None
+
+    async def exchange(self, exchange: Exchange, *, urgent: bool = False) -> Moment:
+        """Send a request and wait for its answer."""
+        if self._closing:
+            raise LineDownError(f"line '{self.id}' is closed")
+        if self._busy:
+            await self._turn(urgent=urgent)
+        self._busy = True
+        try:
+            return await self._ask(exchange)
+        finally:
+            self._pass_on()
+
+    async def _turn(self, *, urgent: bool) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        (self._urgent if urgent else self._waiting).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._pass_on()
+            raise
+        if self._closing:
+            self._pass_on()
+            raise LineDownError(f"line '{self.id}' is closed")
+
+    def _pass_on(self) -> None:
+        """Give the line to whoever is next; it stays busy until nobody waits."""
+        for queue in (self._urgent, self._waiting):
+            while queue:
+                turn = queue.popleft()
+                if not turn.done():
+                    turn.set_result(None)
+                    return
+        self._busy = False
+
+    async def _ask(self, exchange: Exchange) -> Moment:
+        loop = asyncio.get_running_loop()
+        connection = self._connection or await self._connect(loop)
+        counters = self.counters
+        counters.requests += 1
+        self._exchange = exchange
+        answer: asyncio.Future[Moment] = loop.create_future()
+        self._answer = answer
+        begun_s = loop.time()
+        timer = loop.call_at(begun_s + self._timeout_s, self._expired)
+        try:
+            assert connection.transport is not None  # noqa: S101 - set by connection_made, before _connect returns
+            connection.transport.write(exchange.begin(counters.requests))
+            moment = await answer
+        except FrameError as error:
+            counters.count(error.fault)
+            self._drop()
+            raise
+        except BaseException:
+            # Cancelled in the middle: the answer may still come, and must find nobody.
+            self._drop()
+            raise
+        finally:
+            timer.cancel()
+            self._exchange = self._answer = None
+            counters.busy_s += loop.time() - begun_s
+        counters.replies += 1
+        if exchange.surplus():
+            counters.late_bytes += exchange.surplus()
+            self._drop()
+        return moment
+
+    def received(self, connection: _Connection, data: bytes) -> None:
+        """Take bytes from the connection."""
+        answer, exchange = self._answer, self._exchange
+        if connection is not self._connection or answer is None or exchange is None or answer.done():
+            self.counters.late_bytes += len(data)
+            if connection is self._connection:
+                self._drop()
+            return
+        try:
+            if exchange.feed(data):
+                answer.set_result(Moment(self._clock.wall_ms(), self._clock.monotonic_ms()))
+        except FrameError as error:
+            answer.set_exception(error)
+
+    def lost(self, connection: _Connection, reason: Exception | None) -> None:
+        """Take note that the connection ended."""
+        if connection is not self._connection:
+            return
+        self._connection = None
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(LineDownError(f"{self._where}: connection lost: {reason or 'closed by peer'}"))
+
+    def _expired(self) -> None:
+        if self._answer is not None and self._exchange is not None and not self._answer.done():
+            self._answer.set_exception(self._exchange.expire())
+
+    @property
+    def _where(self) -> str:
+        return f"{self._host}:{self._port}"
+
+    async def _connect(self, loop: asyncio.AbstractEventLoop) -> _Connection:
+        if loop.time() < self._retry_at_s:
+            raise LineDownError(self._why_down)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                _, connection = await loop.create_connection(lambda: _Connection(self), self._host, self._port)
+        except (OSError, TimeoutError) as error:
+            why = "no connection in time" if isinstance(error, TimeoutError) else f"no connection: {error}"
+            self._why_down = f"{self._where}: {why}"
+            self._retry_at_s = loop.time() + self._backoff_s
+            self._backoff_s = min(2 * self._backoff_s, LAST_BACKOFF_S)
+            raise LineDownError(self._why_down) from error
+        self._backoff_s = FIRST_BACKOFF_S
+        self.counters.opened += 1
+        self._connection = connection
+        return connection
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None and connection.transport is not None:
+            connection.transport.abort()
+
+    async def close(self) -> None:
+        """Let the request on the wire end, fail what waits, close the connection."""
+        self._closing = True
+        if self._busy:
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            await turn
+            self._pass_on()
+        self._drop()
