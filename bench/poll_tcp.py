@@ -7,101 +7,17 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
-import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
-
-from bench.measure import Window, cpu_s, rss_mb, running, wait_s, written_mb
-from contract.batch import Confirm
-from contract.codec import decode_batch, encode
-from contract.topics import GatewayTopics
+from bench.measure import Window, rss_mb, running, wait_s, written_mb
+from bench.rig import Subscriber, agent_files, measured
 from tests.servers import Mosquitto
 
-GATEWAY = "gw-bench"
-WARM_UP_S = 8
-WINDOW_S = 20
-
-
-class Subscriber:
-    """Counts points; of the agent's batches it also confirms each, as a collector would."""
-
-    def __init__(self, port: int) -> None:
-        self.points = 0
-        self.lock = threading.Lock()
-        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, "bench", protocol=mqtt.MQTTv5)
-        self.client.on_message = self._count
-        self.client.connect("127.0.0.1", port)
-        self.client.subscribe([("field/#", 1), (f"city/v1/{GATEWAY}/up/#", 1)])
-        self.client.loop_start()
-
-    def _count(self, client: mqtt.Client, _: object, message: mqtt.MQTTMessage) -> None:
-        if message.topic.startswith("field/"):
-            count = len(json.loads(message.payload)["values"])
-        else:
-            batch = decode_batch(bytes(message.payload))
-            count = sum(
-                len(column)
-                for device, columns in batch.d.items()
-                if device.startswith("dev")
-                for column in columns.m.values()
-            )
-            confirm = Confirm.of({batch.epoch: {batch.seq}})
-            client.publish(GatewayTopics(GATEWAY).confirm, encode(confirm), qos=1)
-        with self.lock:
-            self.points += count
-
-    def close(self) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
-
-
-def measured(process: subprocess.Popen[str], subscriber: Subscriber) -> Window:
-    """Return what the process cost over one window after its warm-up."""
-    wait_s(WARM_UP_S)
-    cpu, points = cpu_s(process.pid), subscriber.points
-    wait_s(WINDOW_S)
-    return Window(WINDOW_S, cpu_s(process.pid) - cpu, subscriber.points - points)
-
-
-def agent_files(folder: Path, mqtt_port: int, ports: list[int], registers: int, interval_s: float) -> Path:
-    """Write a profile of n registers and an agent's configuration for the field."""
-    profile = {
-        "profile": "bench-registers",
-        "version": "1",
-        "device_class": "meter",
-        "en": "registers",
-        "vi": "thanh ghi",
-        "source": {"manual": "bench/field.py", "page": "1", "origin": "composed", "verified_by": "code"},
-        "points": [
-            {"key": f"r{n}", "en": f"r{n}", "vi": f"r{n}", "table": "holding", "address": n, "type": "uint16"}
-            for n in range(registers)
-        ],
-    }
-    config = {
-        "gateway": GATEWAY,
-        "state_dir": str(folder / "state"),
-        "runtime_dir": str(folder / "run"),
-        "mqtt": {"port": mqtt_port},
-        "clock": {"require_sync": False},
-        "intervals": {"normal_s": interval_s},
-        "lines": [
-            {"id": f"line-{n}", "kind": "tcp", "host": "127.0.0.1", "port": port} for n, port in enumerate(ports)
-        ],
-        "devices": [
-            {"id": f"dev-{n}", "profile": "./registers.yaml", "line": f"line-{n}", "unit": 1} for n in range(len(ports))
-        ],
-    }
-    # JSON is YAML: the loader reads it as such.
-    (folder / "registers.yaml").write_text(json.dumps(profile))
-    path = folder / "agent.yaml"
-    path.write_text(json.dumps(config))
-    return path
+WARM_UP_S: Final = 8
+WINDOW_S: Final = 20
 
 
 def run(rounds: int = 3, devices: int = 50, registers: int = 60, interval_s: float = 1.0) -> dict[str, Any]:
@@ -123,14 +39,16 @@ def run(rounds: int = 3, devices: int = 50, registers: int = 60, interval_s: flo
                 ],
             }
             (folder / "field.json").write_text(json.dumps(script))
-            agent = agent_files(folder, broker.port, ports, registers, interval_s)
+            lines = [
+                {"id": f"line-{n}", "kind": "tcp", "host": "127.0.0.1", "port": port} for n, port in enumerate(ports)
+            ]
+            agent = agent_files(folder, broker.port, registers, interval_s, lines)
             for turn in range(rounds):
                 with running(["-m", "bench.afternoon", str(folder / "field.json")], folder / "script.log") as process:
-                    results["script"].append(measured(process, subscriber))
+                    results["script"].append(measured(process, subscriber, WARM_UP_S, WINDOW_S))
                 log = folder / f"agent-{turn}.log"
                 with running(["-m", "edge_agent", "run", "--config", str(agent)], log) as process:
-                    before = None
-                    results["agent"].append(measured(process, subscriber))
+                    results["agent"].append(measured(process, subscriber, WARM_UP_S, WINDOW_S))
                     memory.append(rss_mb(process.pid))
                     before = written_mb(process.pid)
                     wait_s(5)
