@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from config.loader import StrictModel
+from config.loader import At, StrictModel, refuse, twice
 from config.profile import Name
+from contract.batch import MAX_POINTS_PER_DEVICE
 from contract.topics import BUILT_IN_DEVICES, DEFAULT_ROOT, RESERVED_DEVICES, RESERVED_GATEWAYS, check_name
 
 PointId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}/[a-z0-9][a-z0-9_-]{0,63}$")]
@@ -17,7 +18,13 @@ TopicRoot = Annotated[str, Field(pattern=r"^[a-z0-9_-]+(/[a-z0-9_-]+){0,3}$")]
 
 
 class Place(StrictModel):
-    """Where the gateway or the city stands: degrees (WGS 84) and IANA time zone."""
+    """Where the gateway or the city stands.
+
+    Attributes:
+        latitude: Degrees north, WGS 84.
+        longitude: Degrees east, WGS 84.
+        timezone: IANA name of the time zone, such as Asia/Ho_Chi_Minh.
+    """
 
     latitude: Annotated[float, Field(ge=-90, le=90)]
     longitude: Annotated[float, Field(ge=-180, le=180)]
@@ -36,7 +43,13 @@ class Place(StrictModel):
 
 
 class Tls(StrictModel):
-    """Mutual TLS; the certificate's CN is the gateway's name."""
+    """Mutual TLS; the certificate's CN is the gateway's name.
+
+    Attributes:
+        ca_file: Certificates (PEM) of the authority that signed the broker's.
+        cert_file: This client's certificate (PEM).
+        key_file: Its private key (PEM).
+    """
 
     ca_file: Path
     cert_file: Path | None = None
@@ -45,7 +58,7 @@ class Tls(StrictModel):
     @model_validator(mode="after")
     def _both(self) -> Tls:
         if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("cert_file and key_file stand together")
+            raise At(("key_file" if self.cert_file is None else "cert_file",), "cert_file and key_file stand together")
         return self
 
 
@@ -53,6 +66,13 @@ class Mqtt(StrictModel):
     """The broker. Passwords stand in files, never here.
 
     Attributes:
+        host: Name or address.
+        port: TCP port; 8883 is usual with TLS.
+        root: What all topics begin with.
+        username: If the broker asks for one.
+        password_file: Its first line is the password.
+        tls: Encryption and certificates; without it everything travels in clear.
+        keepalive_s: Seconds of silence after which the connection is tested.
         allow_mqtt311: Fall back to MQTT 3.1.1, whose brokers acknowledge what they deny. For demonstrations.
     """
 
@@ -67,7 +87,11 @@ class Mqtt(StrictModel):
 
 
 class Clock(StrictModel):
-    """Whether the wall clock must be synchronised before its times are believed."""
+    """Whether the wall clock must be synchronised before its times are believed.
+
+    Attributes:
+        require_sync: False takes the clock as it is and marks every batch so: for demonstrations and laboratories.
+    """
 
     require_sync: bool = True
 
@@ -77,7 +101,8 @@ class SpoolLimits(StrictModel):
 
     Attributes:
         max_bytes: Past it rows go, the least urgent and oldest first, and are counted.
-        commit_interval_s: Readings that are not urgent are committed together this often; flash dies of writes.
+        commit_interval_s: Readings that are not urgent are committed together this often, in seconds; flash dies of
+            writes.
     """
 
     max_bytes: Annotated[int, Field(ge=1_048_576, le=2**40)] = 256 * 1024 * 1024
@@ -88,6 +113,12 @@ class SerialLine(StrictModel):
     """One RS-485 or RS-232 line.
 
     Attributes:
+        id: Its name in this file.
+        kind: What kind of line this is.
+        port: Device file, best one below /dev/serial/by-path.
+        baud: Bits a second.
+        parity: None, even or odd.
+        stop_bits: After each character.
         timeout_s: How long a reply may take to begin.
         quiet_pause_s: Silence after a time-out, in which late answers are thrown away; timeout_s if not set.
     """
@@ -103,7 +134,15 @@ class SerialLine(StrictModel):
 
 
 class TcpLine(StrictModel):
-    """One Modbus TCP host and port; one connection whatever number of units stands behind it."""
+    """One Modbus TCP host and port; one connection whatever number of units stands behind it.
+
+    Attributes:
+        id: Its name in this file.
+        kind: What kind of line this is.
+        host: Name or address.
+        port: TCP port.
+        timeout_s: How long a connection or a reply may take.
+    """
 
     id: Name
     kind: Literal["tcp"]
@@ -116,7 +155,13 @@ Line = Annotated[SerialLine | TcpLine, Field(discriminator="kind")]
 
 
 class Intervals(StrictModel):
-    """How often each poll class is read, in seconds."""
+    """How often each poll class is read.
+
+    Attributes:
+        fast_s: Seconds between polls of fast points.
+        normal_s: Seconds between polls of normal points.
+        slow_s: Seconds between polls of slow points.
+    """
 
     fast_s: Seconds = 1.0
     normal_s: Seconds = 5.0
@@ -127,17 +172,20 @@ class DeviceConfig(StrictModel):
     """One device on a line.
 
     Attributes:
+        id: Its name in topics and in the store.
         profile: A shipped profile's name, or a file.
+        line: The id of its line.
         unit: Modbus unit id.
         names: The profile's point key to the name it has here, such as di1: mains_ok.
         points: The profile's point keys to read; all of them if not set.
+        intervals: Its own poll intervals; the agent's if not set.
     """
 
     id: Name
     profile: str
     line: Name
     unit: Annotated[int, Field(ge=0, le=255)] = 1
-    names: dict[Name, Name] = Field(default_factory=dict)
+    names: Annotated[dict[Name, Name], Field(max_length=MAX_POINTS_PER_DEVICE)] = Field(default_factory=dict)
     points: tuple[Name, ...] | None = None
     intervals: Intervals | None = None
 
@@ -146,13 +194,36 @@ class DeviceConfig(StrictModel):
     def _free(cls, name: str) -> str:
         return check_name(name, "device", RESERVED_DEVICES | BUILT_IN_DEVICES)
 
+    @model_validator(mode="after")
+    def _names_differ(self) -> DeviceConfig:
+        seen: dict[str, str] = {}
+        findings = []
+        for key, name in self.names.items():
+            if name in seen:
+                findings.append(At(("names", key), f"'{name}' is already the name of '{seen[name]}'"))
+            seen.setdefault(name, key)
+        refuse(findings)
+        return self
+
 
 class Allowed(StrictModel):
-    """One point that commands may write, and the values."""
+    """One point that commands may write, and the values.
+
+    Attributes:
+        point: device/point.
+        low: Smallest value.
+        high: Greatest value.
+    """
 
     point: PointId
     low: float = 0
     high: float = 1
+
+    @model_validator(mode="after")
+    def _rises(self) -> Allowed:
+        if self.low > self.high:
+            raise At(("high",), f"high {self.high:g} lies below low {self.low:g}")
+        return self
 
 
 class Commands(StrictModel):
@@ -160,6 +231,7 @@ class Commands(StrictModel):
 
     Attributes:
         key_file: 32 bytes or more, raw or hex; without it commands from the centre are refused.
+        allow: All that may be written, by the schedule as well; nothing if empty.
     """
 
     key_file: Path | None = None
@@ -167,14 +239,36 @@ class Commands(StrictModel):
 
 
 class Lighting(StrictModel):
-    """The schedule file and the contactors that it switches."""
+    """The schedule and the contactors that it switches.
+
+    Attributes:
+        schedule_file: The schedule.
+        outputs: Points (device/point) that it switches; each must stand in commands.allow.
+    """
 
     schedule_file: Path
     outputs: Annotated[tuple[PointId, ...], Field(min_length=1)]
 
 
 class AgentConfig(StrictModel):
-    """One gateway."""
+    """One gateway.
+
+    Attributes:
+        gateway: Its name: MQTT client id and the certificate's CN.
+        language: Of what the agent says to people.
+        place: Where it stands; lighting needs it.
+        state_dir: Folder of what must survive a restart: the spool, commands, lockouts.
+        runtime_dir: Folder of what lasts until the next boot.
+        mqtt: The broker.
+        clock: How far the wall clock is believed.
+        spool: The disk that readings wait on.
+        intervals: How often each poll class is read.
+        state_interval_s: Least seconds between two retained states of a device.
+        lines: The physical lines.
+        devices: The devices on them.
+        commands: Which writes are allowed.
+        lighting: The lighting schedule; this gateway switches no lamps if not set.
+    """
 
     gateway: Name
     language: Literal["en", "vi"] = "en"
@@ -199,18 +293,16 @@ class AgentConfig(StrictModel):
     @model_validator(mode="after")
     def _refers(self) -> AgentConfig:
         lines = [line.id for line in self.lines]
-        devices = [device.id for device in self.devices]
-        for what, names in (("line", lines), ("device", devices)):
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                raise ValueError(f"{what} named twice: {', '.join(twice)}")
-        for device in self.devices:
+        findings = twice(("lines",), "id", lines) + twice(("devices",), "id", [device.id for device in self.devices])
+        for index, device in enumerate(self.devices):
             if device.line not in lines:
-                raise ValueError(f"device '{device.id}' names line '{device.line}'; there are: {', '.join(lines)}")
+                there = ", ".join(lines) or "none"
+                findings.append(At(("devices", index, "line"), f"no line '{device.line}'; there are: {there}"))
         points = [allowed.point for allowed in self.commands.allow]
-        for point in self.lighting.outputs if self.lighting else ():
+        for index, point in enumerate(self.lighting.outputs if self.lighting else ()):
             if point not in points:
-                raise ValueError(f"lighting switches '{point}', which commands.allow does not list")
+                findings.append(At(("lighting", "outputs", index), f"commands.allow does not list '{point}'"))
         if self.lighting and self.place is None:
-            raise ValueError("lighting needs 'place': the sun and the hour depend on it")
+            findings.append(At(("lighting",), "lighting needs 'place': the sun and the hour depend on it"))
+        refuse(findings)
         return self

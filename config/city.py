@@ -8,28 +8,44 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from config.agent import Place
-from config.loader import StrictModel
+from config.loader import At, StrictModel, refuse, twice
 from config.profile import Name
 
 CabinetClass = Literal["lighting", "traffic_signal", "warning_ac", "warning_solar"]
 
 
 class Coordinates(StrictModel):
-    """Degrees, WGS 84."""
+    """A point on the map.
+
+    Attributes:
+        latitude: Degrees north, WGS 84.
+        longitude: Degrees east, WGS 84.
+    """
 
     latitude: Annotated[float, Field(ge=-90, le=90)]
     longitude: Annotated[float, Field(ge=-180, le=180)]
 
 
 class Area(StrictModel):
-    """A ward or a feeder."""
+    """A ward or a feeder.
+
+    Attributes:
+        id: Its name in this file.
+        name: What people call it.
+    """
 
     id: Name
     name: str
 
 
 class Crew(StrictModel):
-    """Who goes out; the ways to reach them stand in the collector's configuration."""
+    """Who goes out; the ways to reach them stand in the collector's configuration.
+
+    Attributes:
+        id: Its name in these files.
+        name: What people call it.
+        language: Of its notifications.
+    """
 
     id: Name
     name: str
@@ -37,7 +53,12 @@ class Crew(StrictModel):
 
 
 class CabinetDevices(StrictModel):
-    """Which device of the gateway is the cabinet's meter and which its inputs and relays."""
+    """Which device of the gateway is the cabinet's meter and which its inputs and relays.
+
+    Attributes:
+        meter: Name of the meter among the gateway's devices.
+        io: Name of the inputs and relays.
+    """
 
     meter: Name | None = None
     io: Name | None = None
@@ -47,8 +68,19 @@ class Cabinet(StrictModel):
     """One cabinet.
 
     Attributes:
+        id: Its name in topics and rules.
+        name: What people call it.
+        street: For whoever drives there.
+        ward: The id of its ward.
+        feeder: The id of the feeder that supplies it.
+        crew: The id of the crew that looks after it.
+        gateway: The gateway that sees it.
+        devices: Which of the gateway's devices are its own.
         cabinet_class: Lighting cabinets matter while lamps are due, the others 24 hours.
-        schedule_file: The schedule its gateway runs, evaluated here while the gateway is silent.
+        lamps: How many lamps hang on it.
+        nominal_voltage_v: Volts between phase and neutral.
+        place: Where it stands, for a map.
+        schedule_file: The schedule its gateway runs, evaluated here while the gateway is silent; the city's if not set.
     """
 
     id: Name
@@ -67,7 +99,17 @@ class Cabinet(StrictModel):
 
 
 class City(StrictModel):
-    """One city."""
+    """One city.
+
+    Attributes:
+        city: Its name.
+        place: Its middle and its time zone.
+        crews: Who goes out.
+        wards: The areas of administration.
+        feeders: The supply lines of the cabinets.
+        schedule_file: The schedule of all cabinets that name none of their own.
+        cabinets: All of them.
+    """
 
     city: str
     place: Place
@@ -79,18 +121,20 @@ class City(StrictModel):
 
     @model_validator(mode="after")
     def _refers(self) -> City:
-        known = {
-            "crew": {crew.id for crew in self.crews},
-            "ward": {ward.id for ward in self.wards},
-            "feeder": {feeder.id for feeder in self.feeders},
+        known: dict[str, list[str]] = {
+            "crew": [crew.id for crew in self.crews],
+            "ward": [ward.id for ward in self.wards],
+            "feeder": [feeder.id for feeder in self.feeders],
         }
+        findings = [finding for what, names in known.items() for finding in twice((f"{what}s",), "id", names)]
         seen: set[str] = set()
-        for cabinet in self.cabinets:
+        for index, cabinet in enumerate(self.cabinets):
             if cabinet.id in seen:
-                raise ValueError(f"cabinet '{cabinet.id}' stands twice")
+                findings.append(At(("cabinets", index, "id"), f"cabinet '{cabinet.id}' stands twice"))
             seen.add(cabinet.id)
             for what, name in (("crew", cabinet.crew), ("ward", cabinet.ward), ("feeder", cabinet.feeder)):
                 if name is not None and name not in known[what]:
-                    listed = ", ".join(sorted(known[what])) or "none"
-                    raise ValueError(f"cabinet '{cabinet.id}' names {what} '{name}'; there are: {listed}")
+                    there = ", ".join(known[what]) or "none"
+                    findings.append(At(("cabinets", index, what), f"no {what} '{name}'; there are: {there}"))
+        refuse(findings)
         return self

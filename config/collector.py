@@ -9,12 +9,18 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from config.agent import Mqtt
-from config.loader import StrictModel
+from config.loader import At, StrictModel, refuse, twice
 from config.profile import Name
 
 
 class SqliteStore(StrictModel):
-    """The embedded store: one file, no server."""
+    """The embedded store: one file, no server.
+
+    Attributes:
+        kind: Which store this is.
+        file: The database; in state_dir if not set.
+        retention_days: Older readings are removed.
+    """
 
     kind: Literal["sqlite"]
     file: Path | None = None
@@ -25,8 +31,15 @@ class InfluxStore(StrictModel):
     """InfluxDB 1.x over /write; 2.x and 3 will be profiles of the same writer.
 
     Attributes:
+        kind: Which store this is.
+        url: http://host:port or https://host:port.
+        database: Its name there.
+        retention_policy: The database's default if not set.
+        username: If the database asks for one.
+        password_file: Its first line is the password.
         batch_rows: Most lines of one request.
         batch_interval_s: Longest time that a line waits for others.
+        timeout_s: How long a request may take.
     """
 
     kind: Literal["influxdb1"]
@@ -51,7 +64,12 @@ Store = Annotated[SqliteStore | InfluxStore, Field(discriminator="kind")]
 
 
 class Channel(StrictModel):
-    """One way to reach a crew: an Apprise URL, in a file where it carries a secret."""
+    """One way to reach a crew: an Apprise URL, in a file where it carries a secret.
+
+    Attributes:
+        url: An Apprise URL without a secret.
+        url_file: A file whose first line is the Apprise URL.
+    """
 
     url: str | None = None
     url_file: Path | None = None
@@ -61,23 +79,30 @@ class Channel(StrictModel):
         if (self.url is None) == (self.url_file is None):
             raise ValueError("give either url or url_file")
         if self.url and re.search(r"//[^/]*:[^/]*@", self.url):
-            raise ValueError("this url carries a password: put it into a file and name that as url_file")
+            raise At(("url",), "this url carries a password: put it into a file and name that as url_file")
         return self
 
 
 class CrewChannels(StrictModel):
-    """How one crew of the inventory is reached."""
+    """How one crew of the inventory is reached.
+
+    Attributes:
+        crew: The id of the crew.
+        channels: Every one of them gets every message.
+    """
 
     crew: Name
     channels: Annotated[tuple[Channel, ...], Field(min_length=1, max_length=16)]
 
 
 class Limits(StrictModel):
-    """What bounds the collector's memory.
+    """What bounds the collector's memory and disk.
 
     Attributes:
         ingest_messages: Messages that wait to be evaluated.
         store_batches: Evaluated batches that wait for the store; beyond it they stay with their gateways.
+        gateways: Gateways that may speak.
+        dead_letter_bytes: The file of lines that the store refuses.
     """
 
     ingest_messages: Annotated[int, Field(ge=10, le=1_000_000)] = 20_000
@@ -90,7 +115,12 @@ class CollectorConfig(StrictModel):
     """One collector.
 
     Attributes:
+        name: Its MQTT client id.
         city_file: The inventory.
+        state_dir: Folder of what must survive a restart: alarms, notifications, dead letters.
+        mqtt: The broker.
+        store: Where time series go.
+        limits: What bounds memory and disk.
         rule_files: Alarm rules; those that the software ships if not set.
         notify: How crews are reached.
     """
@@ -103,3 +133,8 @@ class CollectorConfig(StrictModel):
     limits: Limits = Limits()
     rule_files: tuple[Path, ...] | None = None
     notify: tuple[CrewChannels, ...] = ()
+
+    @model_validator(mode="after")
+    def _crews_differ(self) -> CollectorConfig:
+        refuse(twice(("notify",), "crew", [channels.crew for channels in self.notify]))
+        return self

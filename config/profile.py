@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, model_validator
 
 from config.errors import ConfigErrors, ConfigProblem
-from config.loader import StrictModel, load_document
+from config.loader import At, StrictModel, load_document, refuse, resolve, twice
 from contract.batch import MAX_POINTS_PER_DEVICE
 from contract.reading import NAME_PATTERN
 from contract.state import PointKind
@@ -38,16 +38,24 @@ class PointSpec(StrictModel):
 
     Attributes:
         key: The name within its device; field name in the store.
+        en: Its name in English.
+        vi: Its name in Vietnamese.
         unit: The SI unit of the stored value, empty for states.
+        table: Which of the four Modbus tables holds it.
         address: Wire address, counted from 0.
-        order: Word order of values over several registers: ABCD is big endian, CDAB low word first,
-            BADC bytes swapped, DCBA little endian.
+        type: What its registers hold; bool for coils and discrete inputs.
+        order: Word order of values over several registers: ABCD is big endian, CDAB low word first, BADC bytes swapped,
+            DCBA little endian.
         scale: What a raw number is multiplied by to give `unit`.
+        offset: What is then added, in `unit`.
         low: Smallest possible value; below it the reading is BAD with cause `range`.
         high: Largest possible value.
         deadband: Smallest change worth a new retained state, in `unit`.
+        poll: How often it is read.
+        priority: Low gives way first when the disk is full.
         urgent: A change of state is sent at once and repeated until it is confirmed.
         urgent_levels: For measured values: the limits between which the state is the same, rising.
+        writable: Whether the device lets it be written.
     """
 
     key: Name
@@ -84,15 +92,15 @@ class PointSpec(StrictModel):
     @model_validator(mode="after")
     def _possible(self) -> PointSpec:
         if (self.type == "bool") != (self.table in {"coil", "discrete"}):
-            raise ValueError(f"a {self.table} cannot hold a {self.type}")
+            raise At(("type",), f"a {self.table} cannot hold a {self.type}")
         if self.writable and self.table not in {"coil", "holding"}:
-            raise ValueError(f"a {self.table} cannot be written")
+            raise At(("writable",), f"a {self.table} cannot be written")
         if list(self.urgent_levels) != sorted(set(self.urgent_levels)):
-            raise ValueError("urgent_levels must rise")
+            raise At(("urgent_levels",), "urgent_levels must rise")
         if self.low is not None and self.high is not None and self.low >= self.high:
-            raise ValueError("low must lie below high")
+            raise At(("low",), "low must lie below high")
         if self.address + self.width > 65536:
-            raise ValueError("the point runs past address 65535")
+            raise At(("address",), "the point runs past address 65535")
         return self
 
 
@@ -100,8 +108,10 @@ class DeviceLimits(StrictModel):
     """What a device bears.
 
     Attributes:
+        max_registers: Most registers of one read.
+        max_bits: Most coils or inputs of one read.
         gap_s: Least time between its reply and the next request to it, in seconds.
-        forbidden: Address ranges (table, first, last) that no read may touch.
+        forbidden: Address ranges [table, first, last] that no read may touch.
     """
 
     max_registers: Annotated[int, Field(ge=1, le=125)] = 125
@@ -114,7 +124,9 @@ class Probe(StrictModel):
     """A read that proves the type: the point must lie in the range, or the device is not what the profile says.
 
     Attributes:
-        inconclusive: Values that neither prove nor refute, such as the 0 Hz of a meter whose phase is dead.
+        point: Its key.
+        low: Smallest value that proves it.
+        high: Greatest value that proves it.
     """
 
     point: Name
@@ -124,7 +136,16 @@ class Probe(StrictModel):
 
 
 class Source(StrictModel):
-    """Where the register map comes from, and what it was checked against."""
+    """Where the register map comes from, and what it was checked against.
+
+    Attributes:
+        manual: Title and version.
+        page: Page or section.
+        firmware: The device's, as far as it is known.
+        origin: Recorded from a device, or composed from the manual.
+        verified_by: The manual, code of others who run the device, or secondary sources.
+        note: What else a reader must know.
+    """
 
     manual: str
     page: str
@@ -135,7 +156,20 @@ class Source(StrictModel):
 
 
 class Profile(StrictModel):
-    """One type of device."""
+    """One type of device.
+
+    Attributes:
+        profile: Its name.
+        version: Raised with every change of a meaning.
+        device_class: The measurement that its values are stored under.
+        protocol: What the device speaks.
+        en: The type in English.
+        vi: The type in Vietnamese.
+        source: Where the register map comes from.
+        limits: What the device bears.
+        probe: A read that proves the type.
+        points: What it measures and switches.
+    """
 
     profile: Name
     version: str
@@ -151,11 +185,10 @@ class Profile(StrictModel):
     @model_validator(mode="after")
     def _points_agree(self) -> Profile:
         keys = [point.key for point in self.points]
-        twice = sorted({key for key in keys if keys.count(key) > 1})
-        if twice:
-            raise ValueError(f"points named twice: {', '.join(twice)}")
+        findings = twice(("points",), "key", keys)
         if self.probe and self.probe.point not in keys:
-            raise ValueError(f"the probe names no point: {self.probe.point}")
+            findings.append(At(("probe", "point"), f"there is no point '{self.probe.point}'"))
+        refuse(findings)
         return self
 
     def point(self, key: str) -> PointSpec:
@@ -187,7 +220,7 @@ def load_profile(name_or_path: str, base: Path | None = None) -> Profile:
         ConfigErrors: There is none, or anything in it is wrong.
     """
     if "/" in name_or_path or name_or_path.endswith(".yaml"):
-        return load_document((base or Path()) / name_or_path, Profile)
+        return load_document(resolve(base or Path(), Path(name_or_path)), Profile)
     shipped = shipped_profiles()
     if name_or_path not in shipped:
         raise ConfigErrors(
