@@ -94,6 +94,19 @@ def test_folders_of_the_units_are_made_and_secrets_are_closed() -> None:
         assert set(examples) == {"/etc/lamplighter/credentials"}
 
 
+@pytest.mark.parametrize("unit", SERVICES)
+def test_what_a_service_writes_is_its_own(unit: str) -> None:
+    directives = _directives(unit)
+    assert directives["UMask"] == ["0077"]
+    assert directives["StateDirectoryMode"] == ["0700"]
+    assert directives["RuntimeDirectoryMode"] == ["0700"]
+
+
+def test_agent_may_ask_which_boot_it_is() -> None:
+    # With ProcSubset=pid there is no /proc/sys, and every restart would count as a boot of its own.
+    assert _directives("edge-agent")["ProcSubset"] == ["all"]
+
+
 def _rules() -> list[str]:
     lines = (SYSTEMD / "99-lamplighter-rs485.rules").read_text("utf-8").splitlines()
     return [line for line in lines if line and not line.startswith("#")]
