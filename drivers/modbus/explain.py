@@ -1,0 +1,373 @@
+"""A captured Modbus frame in the words of a profile: what it says, and what is wrong with it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from config.language import Language
+from config.profile import PointSpec, Profile, Table
+from contract.reading import Cause, Value
+from drivers.base import Framing
+from drivers.errors import FrameError
+from drivers.modbus import frames
+from drivers.modbus.explain_texts import TEXTS
+from drivers.modbus.plan import FUNCTION_OF
+from drivers.modbus.values import decode
+
+ORDERS: Final = ("ABCD", "CDAB", "BADC", "DCBA")
+Direction = Literal["request", "reply", "unknown"]
+_TABLE_OF: Final[dict[int, Table]] = {
+    **{function: table for table, function in FUNCTION_OF.items()},
+    frames.WRITE_SINGLE_COIL: "coil",
+    frames.WRITE_MULTIPLE_COILS: "coil",
+    frames.WRITE_SINGLE_REGISTER: "holding",
+    frames.WRITE_MULTIPLE_REGISTERS: "holding",
+}
+_READS: Final = frozenset(FUNCTION_OF.values())
+_KNOWN: Final = frozenset(TEXTS.keys())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong or unclear: a key of TEXTS and its facts."""
+
+    key: str
+    facts: Mapping[str, object]
+
+    def text(self, language: Language) -> str:
+        """Return it as a sentence."""
+        facts = dict(self.facts)
+        if self.key == "exception":
+            known = f"exception_{facts['found']}"
+            facts["meaning"] = TEXTS.text(known if known in _KNOWN else "exception_other", language)
+        return TEXTS.text(self.key, language, **facts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointInFrame:
+    """One point as the frame has it.
+
+    Attributes:
+        data: Its bytes as they came, in hexadecimal digits; empty for bits.
+        value: In `unit`; None if the cause is not OK.
+        unchecked: The same without regard to the point's range; None only for NaN and infinity.
+        other_orders: The same in the other word orders, for values over several registers.
+    """
+
+    key: str
+    en: str
+    vi: str
+    unit: str
+    address: int
+    data: str
+    value: Value | None
+    cause: Cause
+    unchecked: Value | None
+    other_orders: Mapping[str, Value | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One way to read an answer.
+
+    Attributes:
+        address: The first address, from 0.
+        count: Registers or bits.
+        plausible: Every value lies in its point's range.
+    """
+
+    table: Table
+    address: int
+    count: int
+    points: tuple[PointInFrame, ...]
+
+    @property
+    def plausible(self) -> bool:
+        """Whether every value lies in its point's range."""
+        return all(point.cause is Cause.OK for point in self.points)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameExplanation:
+    """A frame taken apart.
+
+    Attributes:
+        function: Without the exception bit.
+        crc_expected: What the CRC must be, as on the wire; None on TCP.
+        address: From a request, or from the request given with an answer.
+        count: Registers or bits that a request asks for.
+        registers: The data as 16-bit words, if it is registers.
+        bits: The data as bits, if it is bits; an answer's last byte is filled up.
+        candidates: The ways to read the data; one if the address is known.
+        problems: What is wrong, worst first; empty for a sound frame that explains itself.
+    """
+
+    framing: Framing
+    direction: Direction
+    unit: int | None = None
+    function: int | None = None
+    transaction: int | None = None
+    crc_found: str | None = None
+    crc_expected: str | None = None
+    address: int | None = None
+    count: int | None = None
+    exception_code: int | None = None
+    registers: tuple[int, ...] = ()
+    bits: tuple[bool, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def crc_ok(self) -> bool | None:
+        """Whether the CRC is right; None on TCP."""
+        return None if self.crc_expected is None else self.crc_found == self.crc_expected
+
+
+class HexError(ValueError):
+    """Text that is not bytes; `problem` says so in both languages."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.text("en"))
+        self.problem = problem
+
+
+def _problem(key: str, **facts: object) -> Problem:
+    return Problem(key=key, facts=facts)
+
+
+def parse_hex(text: str) -> bytes:
+    """Return the bytes of text such as `01 04 04`, `010404`, `01:04:04` or `0x01,0x04`.
+
+    Raises:
+        HexError: It is not bytes, or more than a frame can have.
+    """
+    words = text.lower().replace(",", " ").replace(":", " ").replace("-", " ").split()
+    data = bytearray()
+    for word in words:
+        digits = word.removeprefix("0x").removeprefix("\\x")
+        if len(digits) % 2 or not digits.isascii() or not all(digit in "0123456789abcdef" for digit in digits):
+            raise HexError(_problem("not_hex", found=word[:16]))
+        data += bytes.fromhex(digits)
+        if len(data) > frames.MAX_TCP_FRAME:
+            raise HexError(_problem("too_long", found=len(data), wanted=frames.MAX_TCP_FRAME))
+    return bytes(data)
+
+
+@dataclass(slots=True)
+class _Adu:
+    framing: Framing
+    unit: int
+    pdu: bytes
+    transaction: int | None
+    crc_found: str | None
+    crc_expected: str | None
+    problems: list[Problem]
+
+
+def _is_tcp(frame: bytes) -> bool:
+    if frames.crc16(frame[:-2]) == frame[-2:] or len(frame) < 8:
+        return False
+    announced = int.from_bytes(frame[4:6], "big")
+    return announced + 6 == len(frame) or (frame[2:4] == b"\0\0" and frame[4] == 0 and frame[7] & 0x7F in _TABLE_OF)
+
+
+def _split(frame: bytes) -> _Adu:
+    if not _is_tcp(frame):
+        found, wanted = frame[-2:].hex(" "), frames.crc16(frame[:-2]).hex(" ")
+        problems = [] if found == wanted else [_problem("crc", found=found, wanted=wanted)]
+        return _Adu("rtu", frame[0], frame[1:-2], None, found, wanted, problems)
+    problems = []
+    if frame[2:4] != b"\0\0":
+        problems.append(_problem("protocol", found=int.from_bytes(frame[2:4], "big"), wanted=0))
+    announced = int.from_bytes(frame[4:6], "big")
+    if announced != len(frame) - 6:
+        problems.append(_problem("mbap_length", found=len(frame) - 6, wanted=announced))
+    return _Adu("tcp", frame[6], frame[7:], int.from_bytes(frame[:2], "big"), None, None, problems)
+
+
+def explain(profile: Profile, frame: bytes, request: bytes | None = None) -> FrameExplanation:
+    """Take a frame apart.
+
+    Args:
+        profile: The device that it is from or for.
+        frame: An RTU frame with its CRC, or a TCP frame with its MBAP header; anything at all.
+        request: The frame that asked for it; without it an answer does not say which address it is of.
+    """
+    shortest = 4
+    if len(frame) < shortest:
+        problem = _problem("too_short", found=len(frame), wanted=shortest)
+        return FrameExplanation(framing="rtu", direction="unknown", problems=(problem,))
+    adu = _split(frame)
+    function = adu.pdu[0] & ~frames.EXCEPTION_BIT
+    direction: Direction = "unknown"
+    address: int | None = None
+    count: int | None = None
+    exception_code: int | None = None
+    data = b""
+    if adu.pdu[0] & frames.EXCEPTION_BIT:
+        direction = "reply"
+        exception_code = adu.pdu[1] if len(adu.pdu) > 1 else 0
+        adu.problems.append(_problem("exception", found=exception_code))
+    elif function not in _TABLE_OF:
+        adu.problems.append(_problem("function", found=function))
+    elif function in _READS and not _is_read_request(adu.pdu):
+        direction, data = "reply", _reply_data(adu, function)
+    elif len(adu.pdu) >= 5:
+        direction = "request"
+        address, count, data = _request_parts(adu.pdu)
+    asked = _asked(request, frame, adu) if request is not None else None
+    if asked and direction == "reply":
+        address, count = asked
+    candidates = _candidates(profile, function, data, address, count)
+    if direction == "reply" and data and len(candidates) != 1:
+        key = "unknown_address" if candidates else "no_points"
+        adu.problems.append(_problem(key, found=len(candidates)))
+    bits = _TABLE_OF.get(function) in {"coil", "discrete"}
+    return FrameExplanation(
+        framing=adu.framing,
+        direction=direction,
+        unit=adu.unit,
+        function=function,
+        transaction=adu.transaction,
+        crc_found=adu.crc_found,
+        crc_expected=adu.crc_expected,
+        address=address,
+        count=count,
+        exception_code=exception_code,
+        registers=() if bits else tuple(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data) - 1, 2)),
+        bits=tuple(bool(byte >> bit & 1) for byte in data for bit in range(8)) if bits else (),
+        candidates=candidates,
+        problems=tuple(adu.problems),
+    )
+
+
+def _is_read_request(pdu: bytes) -> bool:
+    return len(pdu) == 5 and pdu[1] != 3
+
+
+def _reply_data(adu: _Adu, function: int) -> bytes:
+    if len(adu.pdu) < 2:
+        adu.problems.append(_problem("truncated", found=0, wanted=1))
+        return b""
+    wanted, data = adu.pdu[1], adu.pdu[2:]
+    if len(data) != wanted:
+        key = "truncated" if len(data) < wanted else "surplus"
+        adu.problems.append(_problem(key, found=len(data), wanted=wanted))
+    elif len(data) % 2 and _TABLE_OF[function] in {"holding", "input"}:
+        adu.problems.append(_problem("odd", found=len(data)))
+    return data[:wanted]
+
+
+def _request_parts(pdu: bytes) -> tuple[int, int, bytes]:
+    """Return address, count and the data that a request carries."""
+    address, number = int.from_bytes(pdu[1:3], "big"), int.from_bytes(pdu[3:5], "big")
+    if pdu[0] in _READS:
+        return address, number, b""
+    if pdu[0] == frames.WRITE_SINGLE_COIL:
+        return address, 1, b"\1" if number else b"\0"
+    if pdu[0] == frames.WRITE_SINGLE_REGISTER:
+        return address, 1, pdu[3:5]
+    return address, number, pdu[6:]
+
+
+def _asked(request: bytes, frame: bytes, adu: _Adu) -> tuple[int, int] | None:
+    """Return address and count of the request given, and note if the frame is no answer to it."""
+    problem = _problem("request_unclear")
+    asking = _split(request) if len(request) >= 8 else None
+    if asking is None or asking.problems or asking.pdu[0] not in _TABLE_OF or len(asking.pdu) < 5:
+        adu.problems.append(problem)
+        return None
+    exchange: frames.RtuExchange | frames.TcpExchange
+    if adu.framing == "tcp":
+        exchange = frames.TcpExchange(asking.unit, asking.pdu)
+    else:
+        exchange = frames.RtuExchange(asking.unit, asking.pdu)
+    exchange.begin(asking.transaction if asking.transaction is not None else adu.transaction or 0)
+    try:
+        whole = exchange.feed(frame)
+    except FrameError as error:
+        adu.problems.append(_problem("not_the_answer", found=error))
+    else:
+        if not whole:
+            adu.problems.append(_problem("not_the_answer", found=exchange.expire()))
+    address, count, _ = _request_parts(asking.pdu)
+    return address, count
+
+
+def _candidates(
+    profile: Profile, function: int, data: bytes, address: int | None, count: int | None
+) -> tuple[Candidate, ...]:
+    table = _TABLE_OF.get(function)
+    if table is None or not data:
+        return ()
+    points = sorted((point for point in profile.points if point.table == table), key=lambda point: point.address)
+    bits = table in {"coil", "discrete"}
+    if address is not None:
+        whole = count if bits and count is not None else len(data) // (1 if bits else 2)
+        windows: Iterable[tuple[int, int]] = ((address, whole),)
+    else:
+        windows = _windows(points, len(data) * 8 if bits else len(data) // 2, bits=bits)
+    found = (_candidate(table, points, first, size, data) for first, size in windows)
+    return tuple(candidate for candidate in found if candidate.points)
+
+
+def _windows(points: list[PointSpec], size: int, *, bits: bool) -> Iterable[tuple[int, int]]:
+    """Yield address and count of every contiguous run of points that an answer of this size can hold."""
+    for first, start in enumerate(points):
+        end = start.address
+        longest = 0
+        for point in points[first:]:
+            if point.address > end:
+                break
+            end = max(end, point.address + point.width)
+            if end - start.address == size and not bits:
+                yield start.address, size
+                break
+            if bits and size - 8 < end - start.address <= size:
+                longest = end - start.address
+        if longest:
+            yield start.address, longest
+
+
+def _candidate(table: Table, points: list[PointSpec], first: int, size: int, data: bytes) -> Candidate:
+    inside = (point for point in points if first <= point.address and point.address + point.width <= first + size)
+    shown = tuple(found for point in inside if (found := _point(point, point.address - first, data)))
+    return Candidate(table=table, address=first, count=size, points=shown)
+
+
+def _point(spec: PointSpec, offset: int, data: bytes) -> PointInFrame | None:
+    value: Value | None
+    unchecked: Value | None
+    others: dict[str, Value | None] = {}
+    part = b""
+    if spec.type == "bool":
+        if offset >= 8 * len(data):
+            return None
+        value = unchecked = bool(data[offset // 8] >> offset % 8 & 1)
+        cause = Cause.OK
+    else:
+        part = data[2 * offset : 2 * (offset + spec.width)]
+        if len(part) < 2 * spec.width:
+            return None
+        value, cause = decode(spec, part)
+        unchecked = _in_order(spec, spec.order, part)
+        if spec.width > 1:
+            others = {order: _in_order(spec, order, part) for order in ORDERS if order != spec.order}
+    return PointInFrame(
+        key=spec.key,
+        en=spec.en,
+        vi=spec.vi,
+        unit=spec.unit,
+        address=spec.address,
+        data=part.hex(" "),
+        value=value,
+        cause=cause,
+        unchecked=unchecked,
+        other_orders=others,
+    )
+
+
+def _in_order(spec: PointSpec, order: str, data: bytes) -> Value | None:
+    return decode(spec.model_copy(update={"order": order, "low": None, "high": None}), data)[0]
