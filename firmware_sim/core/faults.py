@@ -131,7 +131,7 @@ def _is_read(exchange: Exchange) -> bool:
 
 def _too_few(_fault: Fault, exchange: Exchange, _noise: Noise) -> list[Sending]:
     if not _is_read(exchange):
-        return _now(_reply_as(exchange, pdu=exchange.pdu[:3]))
+        return _now(_reply_as(exchange, pdu=exchange.pdu[:-1]))
     size = max(0, exchange.pdu[1] - (2 if exchange.pdu[0] >= 3 else 1))
     return _now(_reply_as(exchange, pdu=bytes((exchange.pdu[0], size)) + exchange.pdu[2 : 2 + size]))
 

@@ -25,6 +25,7 @@ MAX_WAITING: Final = 64
 
 _FIXED_GAP_ABOVE_BAUD: Final = 19200
 _FIXED_GAP_S: Final = 0.00175
+_CLOCK_STEP_S: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,7 @@ class RtuWire:
         self._spoiled = False
         if self._pieces and self._send_start_s <= now_s:
             self.counters.collisions += 1
-        elif now_s - self._quiet_since_s < self.timing.gap_s:
+        elif now_s - self._quiet_since_s < self.timing.gap_s - _CLOCK_STEP_S:
             self.counters.early_requests += 1
         else:
             return
