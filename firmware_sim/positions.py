@@ -26,7 +26,7 @@ class Positions:
     def _find(self, location: Location) -> yaml.Mark:
         node = self._root
         if node is None:
-            return yaml.Mark(str(self.file), 0, 0, 0, None, None)
+            return yaml.Mark(str(self.file), 0, 0, 0, None, 0)
         for part in location:
             below = self._below(node, part)
             if below is None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 
 import pytest
 from astral import Observer
@@ -14,7 +14,7 @@ from firmware_sim.core.sun import elevation_deg
 @pytest.mark.parametrize("month", range(1, 13))
 def test_the_sun_stands_where_astral_sees_it(latitude: float, longitude: float, month: int) -> None:
     for hour in range(0, 24, 3):
-        moment = datetime.datetime(2026, month, 15, hour, 20, tzinfo=datetime.UTC)
+        moment = dt.datetime(2026, month, 15, hour, 20, tzinfo=dt.UTC)
         expected = elevation(Observer(latitude, longitude), moment, with_refraction=False)
         assert elevation_deg(moment.timestamp(), latitude, longitude) == pytest.approx(expected, abs=0.05)
 
