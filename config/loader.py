@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from config.document import Document, Location, read_document
 from config.errors import ConfigErrors, ConfigProblem
-from config.wording import near, wording
+from config.wording import in_file, meant_as_tag, wording
 
 MAX_FILE_BYTES: Final = 4 * 1024 * 1024
 
@@ -63,26 +63,17 @@ def resolve(base: Path, path: Path) -> Path:
     return base / path
 
 
-def _in_file(location: Location, document: Document) -> Location:
-    """Drop the parts that pydantic adds to a location (union tags, `[key]`) and the file does not have."""
-    kept: Location = ()
-    for part in location:
-        if (*kept, part) in document.values:
-            kept = (*kept, part)
-    return kept
-
-
-def _tag_location(location: Location, discriminator: str, document: Document) -> Location:
+def _tag_location(model: type[BaseModel], location: Location, discriminator: str, document: Document) -> Location:
     """Return where the tag of a union stands, or the key that was probably meant to be it."""
-    given = document.given(location) or ()
-    key = discriminator if discriminator in given else near(discriminator, list(given))
+    given = document.given(location)
+    key = discriminator if discriminator in given else meant_as_tag(model, location, discriminator, document)
     return (*location, key) if key else location
 
 
 def _problems(detail: ErrorDetails, document: Document, model: type[BaseModel]) -> list[ConfigProblem]:
-    location = _in_file(detail["loc"], document)
+    location = in_file(model, detail["loc"], document)
     if detail["type"].startswith("union_tag"):
-        location = _tag_location(location, str(detail["ctx"]["discriminator"]).strip("'"), document)
+        location = _tag_location(model, location, str(detail["ctx"]["discriminator"]).strip("'"), document)
     if any(location[: len(broken)] == broken for broken in document.broken):
         return []
     at_key = detail["type"] in {"extra_forbidden", "union_tag_not_found"} or detail["loc"][-1:] == ("[key]",)

@@ -92,9 +92,9 @@ class PointSpec(StrictModel):
     @model_validator(mode="after")
     def _possible(self) -> PointSpec:
         if (self.type == "bool") != (self.table in {"coil", "discrete"}):
-            raise At(("type",), f"a {self.table} cannot hold a {self.type}")
+            raise At(("type",), f"table {self.table} holds no {self.type}")
         if self.writable and self.table not in {"coil", "holding"}:
-            raise At(("writable",), f"a {self.table} cannot be written")
+            raise At(("writable",), f"table {self.table} cannot be written")
         if list(self.urgent_levels) != sorted(set(self.urgent_levels)):
             raise At(("urgent_levels",), "urgent_levels must rise")
         if self.low is not None and self.high is not None and self.low >= self.high:

@@ -16,7 +16,7 @@ MAX_SHOWN: Final = 60
 """Characters of a wrong value that are repeated in a message."""
 
 _NAME: Final = r"[a-z0-9][a-z0-9_-]{0,63}"
-"""The pattern of names, written again: the simulator loads its files through here and shares nothing of the contract."""
+"""The pattern of names, written again: the simulator loads its files here and shares nothing of the contract."""
 _HINTS: Final = {
     "bool_type": "write true or false",
     "string_type": "put it in quotes",
@@ -54,6 +54,36 @@ def wording(model: type[BaseModel], location: Location, error: ErrorDetails, doc
         text = f"{text}; {_HINTS[kind]}"
     where = _path(location)
     return f"{where + ': ' if where else ''}{text}{_shown(error.get('input'))}"
+
+
+def in_file(model: type[BaseModel], location: Location, document: Document) -> Location:
+    """Return a location of pydantic without what it adds: the tags of unions, `[key]`, a key that is missing."""
+    kept: Location = ()
+    annotations: list[Any] = [model]
+    tagged = False
+    for part in location:
+        members = [member for annotation in annotations for member in _models_in(annotation)]
+        if len(members) > 1 and not tagged:
+            annotations = [member for member in members if _is_of(member, str(part))]
+            tagged = True
+        elif (*kept, part) in document.values:
+            kept = (*kept, part)
+            annotations = [inner for annotation in annotations for inner in _below(annotation, part)]
+            tagged = False
+    return kept
+
+
+def _is_of(model: type[BaseModel], tag: str) -> bool:
+    literals = [get_args(annotation) for annotation in _fields(model).values() if get_origin(annotation) is Literal]
+    return model.__name__ == tag or any(values == (tag,) for values in literals)
+
+
+def meant_as_tag(model: type[BaseModel], location: Location, key: str, document: Document) -> str:
+    """Return the unknown key of a union's mapping that was probably meant to tell its kind, or nothing."""
+    members = _models_at(model, location, document, every=True)
+    known = {name for member in members for name in _fields(member)}
+    unknown = {name.lower(): name for name in document.given(location) if name not in known}
+    return unknown.get(near(key, list(unknown)), "")
 
 
 def near(key: str, known: Sequence[str]) -> str:
@@ -107,7 +137,7 @@ def _no_such_kind(model: type[BaseModel], location: Location, error: ErrorDetail
         meant = near(str(given[key]), tags)
         hint = f"; did you mean '{meant}'?" if meant else ""
         return f"{_path((*location, key))}: '{given[key]}' is none of: {listed}{hint}"
-    meant = near(key, list(given))
+    meant = meant_as_tag(model, location, key, document)
     hint = f"; did you mean it by '{meant}'?" if meant else ""
     return f"'{key}' is missing in {_path(location)}; it is one of: {listed}{hint}"
 
