@@ -189,7 +189,7 @@ class Broker:
 
     def _password(self) -> str | None:
         file = self._mqtt.password_file
-        return file.read_text("utf-8").strip() if file else None
+        return file.read_text("utf-8").split("\n", 1)[0].strip() if file else None
 
     def _on_connect(self, client: paho.Client, code: ReasonCode, accepted: threading.Event) -> None:
         if code.is_failure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collector.shell.stores.base import Store
 from config.collector import CollectorConfig, SqliteStore
 
+__all__ = ["EMBEDDED_FILE", "Store", "open_store"]
 EMBEDDED_FILE = "samples.db"
 
 

@@ -30,10 +30,6 @@ class StoreRefusedError(Exception):
         self.reason = reason
 
 
-class NoSuchSeriesError(LookupError):
-    """A query names a gateway, device or point that the store has never seen."""
-
-
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
     """One row that the store will never take, isolated from all others."""
@@ -60,6 +56,15 @@ class Sample:
     cause: str = ""
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class SeriesName:
+    """One point that the store has ever seen; device is empty for what a gateway is as a whole."""
+
+    gateway: str
+    device: str
+    key: str
+
+
 class Store(Protocol):
     """A time-series store. Not safe for use by several threads at once."""
 
@@ -69,6 +74,13 @@ class Store(Protocol):
         Raises:
             StoreUnavailableError: Perhaps later; some may be stored, so all must be written again.
             StoreRefusedError: Not before somebody mends the configuration.
+        """
+
+    def series(self, gateway: str | None = None, device: str | None = None) -> list[SeriesName]:
+        """Return all points, or those of one gateway or device, in order.
+
+        Raises:
+            StoreUnavailableError, StoreRefusedError: As for write.
         """
 
     def latest(self, gateway: str, device: str) -> dict[str, Sample]:

@@ -17,7 +17,14 @@ from collector.core.catalogue import QUALITY_PREFIX
 from collector.core.influx_answers import Answer, Verdict, judge
 from collector.core.lineproto import LineEncoder, LineError
 from collector.core.rows import Row
-from collector.shell.stores.base import RejectedRow, Sample, StoreRefusedError, StoreUnavailableError, Written
+from collector.shell.stores.base import (
+    RejectedRow,
+    Sample,
+    SeriesName,
+    StoreRefusedError,
+    StoreUnavailableError,
+    Written,
+)
 from config.collector import InfluxStore
 from contract.topics import check_name
 
@@ -67,10 +74,24 @@ class Influx1Store:
                 self._write_lines(part, rejected)
         return Written(len(rows) - len(rejected), tuple(rejected))
 
+    def series(self, gateway: str | None = None, device: str | None = None) -> list[SeriesName]:
+        """See `Store.series`; a field counts for every series of its measurement."""
+        conditions = [f"{tag} = '{_checked(name)}'" for tag, name in (("gw", gateway), ("dev", device)) if name]
+        keys = self._field_keys()
+        names: set[SeriesName] = set()
+        for series in self._query("SHOW SERIES" + (" WHERE " + " AND ".join(conditions) if conditions else "")):
+            for (written,) in series.get("values", []):
+                measurement, *tags = written.split(",")
+                found = dict(tag.split("=", 1) for tag in tags)
+                if "gw" in found and (device is None or found.get("dev", "") == device):
+                    names.update(SeriesName(found["gw"], found.get("dev", ""), key) for key in keys[measurement])
+        return sorted(names)
+
     def latest(self, gateway: str, device: str) -> dict[str, Sample]:
         """See `Store.latest`."""
         newest: dict[str, Sample] = {}
-        for key in sorted({field.removeprefix(QUALITY_PREFIX) for field in self._fields(gateway, device)}):
+        for name in self.series(gateway, device):
+            key = name.key
             found = self._select(key, gateway, device, "", 1)
             if found:
                 newest[key] = found[-1]
@@ -177,17 +198,13 @@ class Influx1Store:
             )
         return http.client.HTTPConnection(host, self._address.port, timeout=timeout_s)
 
-    def _fields(self, gateway: str, device: str) -> list[str]:
-        """Return the field names of the measurements that the device has written to, sorted."""
-        shown = self._query(
-            f"SHOW SERIES WHERE gw = '{_checked(gateway)}'" + (f" AND dev = '{_checked(device)}'" if device else "")
-        )
-        measurements = {key[0].split(",", 1)[0] for series in shown for key in series.get("values", [])}
-        names: set[str] = set()
-        for measurement in sorted(measurements):
-            for series in self._query(f'SHOW FIELD KEYS FROM {self._prefix}"{_quoted(measurement)}"'):
-                names.update(str(value[0]) for value in series.get("values", []))
-        return sorted(names)
+    def _field_keys(self) -> dict[str, set[str]]:
+        """Return the points of each measurement, also of those that were never GOOD."""
+        keys: dict[str, set[str]] = {}
+        for series in self._query("SHOW FIELD KEYS"):
+            names = {str(value[0]).removeprefix(QUALITY_PREFIX) for value in series.get("values", [])}
+            keys.setdefault(str(series["name"]), set()).update(names)
+        return keys
 
     def _select(self, key: str, gateway: str, device: str, times: str, limit: int) -> list[Sample]:
         field = _quoted(_checked(key))
@@ -235,8 +252,8 @@ def _authorisation(username: str | None, password_file: Path | None) -> str | No
     password = ""
     if password_file is not None:
         try:
-            password = password_file.read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
+            password = password_file.read_text("utf-8").splitlines()[0].strip()
+        except (OSError, UnicodeDecodeError, IndexError) as error:
             raise StoreRefusedError("password_file", f"{password_file}: {error}") from error
     return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
 

@@ -12,7 +12,14 @@ from typing import Final
 
 from collector.core.catalogue import QUALITY_PREFIX
 from collector.core.rows import Row
-from collector.shell.stores.base import RejectedRow, Sample, StoreRefusedError, StoreUnavailableError, Written
+from collector.shell.stores.base import (
+    RejectedRow,
+    Sample,
+    SeriesName,
+    StoreRefusedError,
+    StoreUnavailableError,
+    Written,
+)
 from contract.reading import Value
 
 BUCKET_MS: Final = 300_000
@@ -79,6 +86,16 @@ class SqliteStore:
                 connection.executemany(_UPSERT_LATEST, [(series, *sample) for series, sample in newest.items()])
         self._sweep(now_ms)
         return Written(len(kept), late)
+
+    def series(self, gateway: str | None = None, device: str | None = None) -> list[SeriesName]:
+        """See `Store.series`."""
+        with self._translated():
+            found = self._connected().execute(
+                "SELECT DISTINCT gateway, device, key FROM series"
+                " WHERE gateway = coalesce(?, gateway) AND device = coalesce(?, device) ORDER BY 1, 2, 3",
+                (gateway, device),
+            )
+            return [SeriesName(*row) for row in found]
 
     def latest(self, gateway: str, device: str) -> dict[str, Sample]:
         """See `Store.latest`."""
