@@ -83,7 +83,7 @@ def meant_as_tag(model: type[BaseModel], location: Location, key: str, document:
     members = _models_at(model, location, document, every=True)
     known = {name for member in members for name in _fields(member)}
     unknown = {name.lower(): name for name in document.given(location) if name not in known}
-    return unknown.get(near(key, list(unknown)), "")
+    return str(unknown.get(near(key, list(unknown)), ""))
 
 
 def near(key: str, known: Sequence[str]) -> str:
