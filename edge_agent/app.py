@@ -1,0 +1,308 @@
+"""The running agent: what is wired to what."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from config.agent import AgentConfig
+from config.loader import load_document
+from contract.reading import Block, Reading, Value
+from contract.schedule import Schedule
+from drivers.errors import DriverError
+from edge_agent.shell.built_in import AGENT_POINTS, BUILT_IN_INTERVAL_S, block_of, meta_of, software_version, specs_of
+from edge_agent.shell.clock import SystemClock
+from edge_agent.shell.commands import CommandService, read_key
+from edge_agent.shell.control import ControlServer, socket_path
+from edge_agent.shell.delivery import Delivery
+from edge_agent.shell.devices import Device, Fleet, build_fleet
+from edge_agent.shell.journal import CommandJournal
+from edge_agent.shell.lighting import Lighting
+from edge_agent.shell.poller import Poller
+from edge_agent.shell.service import ServiceNotifier
+from edge_agent.shell.trusted_time import TrustedTime
+
+READ_TIMEOUT_S: Final = 30.0
+STOP_TIMEOUT_S: Final = 10.0
+_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+_log = structlog.get_logger("agent")
+
+
+def resident_bytes() -> int:
+    """Return the memory that this process has in use."""
+    try:
+        return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * _PAGE_BYTES
+    except (OSError, ValueError, IndexError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """An agent's configuration with the files that it names."""
+
+    config: AgentConfig
+    base: Path
+    schedule: Schedule | None
+    key: bytes | None
+
+
+def load(config_file: Path) -> Loaded:
+    """Read an agent's configuration, its schedule and its command key.
+
+    Raises:
+        ConfigErrors: Anything in the files is wrong.
+        KeyFileError: The command key cannot be used.
+    """
+    config = load_document(config_file, AgentConfig)
+    base = config_file.absolute().parent
+    schedule = load_document(base / config.lighting.schedule_file, Schedule) if config.lighting else None
+    key = read_key(base / config.commands.key_file) if config.commands.key_file else None
+    return Loaded(config=config, base=base, schedule=schedule, key=key)
+
+
+class Agent:
+    """One gateway's agent, from the lines to the broker."""
+
+    def __init__(self, loaded: Loaded, fleet: Fleet, clock: SystemClock) -> None:
+        config = self._config = loaded.config
+        self._fleet = fleet
+        self._clock = clock
+        self._notifier = ServiceNotifier()
+        self._started_ms = clock.monotonic_ms()
+        self._started_offset_ms = clock.wall_ms() - self._started_ms
+        self._agent_specs = specs_of(AGENT_POINTS)
+        self._journal = CommandJournal(config.state_dir / "commands.db")
+        self._poller = Poller(fleet.devices, clock, self._polled)
+        self._delivery = Delivery(
+            config=config,
+            clock=clock,
+            meta=lambda: meta_of(config, fleet.devices),
+            on_command=self._command,
+            on_connected=self._poller.reread_alarms,
+        )
+        self._time = TrustedTime(clock, require_sync=config.clock.require_sync, otherwise=self._delivery.now_ms)
+        self._commands = CommandService(
+            gateway=config.gateway,
+            config=config.commands,
+            key=loaded.key,
+            fleet=fleet,
+            journal=self._journal,
+            clock=clock,
+            trusted=self._time.trusted,
+            nonce=lambda: self._delivery.nonce,
+            publish=self._delivery.publish_result,
+        )
+        self._lighting: Lighting | None = None
+        if config.lighting and config.place and loaded.schedule:
+            self._lighting = Lighting(
+                config=config.lighting,
+                schedule=loaded.schedule,
+                place=config.place,
+                clock=clock,
+                time=self._time,
+                commands=self._commands,
+                journal=self._journal,
+                sink=self._delivery.accept,
+            )
+        self._control = ControlServer(socket_path(config.runtime_dir), self._answer)
+
+    async def run(self) -> None:
+        """Work until SIGTERM or SIGINT; then stop polling, keep what was read, and return.
+
+        Raises:
+            ControlError: The control socket cannot be used, or another agent runs.
+            BaseException: Whatever ended one of the parts: the service manager starts all of them anew.
+        """
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await self._control.open()
+        delivery = asyncio.create_task(self._delivery.run(), name="delivery")
+        workers = [asyncio.create_task(part, name=name) for name, part in self._parts().items()]
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        _log.info("agent started", gateway=self._config.gateway, version=software_version(), pid=os.getpid())
+        self._notifier.ready()
+        try:
+            await asyncio.wait({stopping, delivery, *workers}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._notifier.stopping()
+            await self._shut_down(stopping, workers, delivery)
+        for task in (*workers, delivery):
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    def _parts(self) -> dict[str, Coroutine[Any, Any, None]]:
+        parts: dict[str, Coroutine[Any, Any, None]] = {
+            "poller": self._poller.run(),
+            "heartbeat": self._heartbeat(),
+            "watchdog": self._feed_watchdog(),
+            "recovery": self._recover(),
+        }
+        if self._lighting:
+            parts["lighting"] = self._lighting.run()
+        return parts
+
+    async def _shut_down(
+        self, stopping: asyncio.Task[Any], workers: list[asyncio.Task[None]], delivery: asyncio.Task[None]
+    ) -> None:
+        """Stop what reads first, so that delivery's last commit has all of it."""
+        for tasks in ([stopping, *workers], [delivery]):
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=STOP_TIMEOUT_S)
+        await self._control.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._fleet.close(), STOP_TIMEOUT_S)
+        self._journal.close()
+        _log.info("agent stopped")
+
+    async def _recover(self) -> None:
+        await self._commands.recover()
+        await asyncio.Event().wait()
+
+    async def _command(self, payload: bytes, retained: bool) -> None:
+        await self._commands.receive(payload, retained)
+
+    def _polled(self, device: Device, block: Block) -> None:
+        self._delivery.accept(block, device.specs)
+        if self._lighting:
+            self._lighting.observe(device, block)
+
+    async def _feed_watchdog(self) -> None:
+        """Feed the watchdog after both schedulers have completed passes since the last time."""
+        seen = (self._poller.passes, self._delivery.passes)
+        while True:
+            await asyncio.sleep(1.0)
+            now = (self._poller.passes, self._delivery.passes)
+            if now[0] > seen[0] and now[1] > seen[1]:
+                seen = now
+                self._notifier.alive()
+
+    async def _heartbeat(self) -> None:
+        while True:
+            self._delivery.accept(block_of("agent", self._health(), self._clock), self._agent_specs)
+            await asyncio.sleep(BUILT_IN_INTERVAL_S)
+
+    def _health(self) -> dict[str, Value]:
+        delivered = self._delivery.status()
+        monotonic_ms = self._clock.monotonic_ms()
+        devices = self._poller.pollers.values()
+        values: dict[str, Value] = {
+            "uptime_s": (monotonic_ms - self._started_ms) / 1000,
+            "clock_synced": self._clock.synchronised(),
+            "clock_jump_s": (self._clock.wall_ms() - monotonic_ms - self._started_offset_ms) / 1000,
+            "connected": self._delivery.nonce is not None,
+            "polls": sum(poller.counters.polls for poller in devices),
+            "poll_failures": sum(poller.counters.failures.total() for poller in devices),
+            "polls_dropped": sum(poller.plan.dropped for poller in devices),
+            "set_aside": sum(poller.breaker.is_open for poller in devices),
+            "malformed": sum(_malformed(self._malformed()).values()),
+            "rss_bytes": resident_bytes(),
+        }
+        for key in ("spool_batches", "spool_bytes", "oldest_age_s"):
+            value = delivered.get(key)
+            if isinstance(value, int | float):
+                values[key] = value
+        return values
+
+    def _malformed(self) -> dict[str, int]:
+        """Return every metric of malformed input, the lines' by `modbus_`, the commands' by `command_`."""
+        counted: dict[str, int] = {}
+        for line in self._fleet.lines:
+            for name in MODBUS_FAULTS:
+                counted[f"modbus_{name}"] = counted.get(f"modbus_{name}", 0) + int(getattr(line.counters, name))
+        counted.update(self._commands.counters)
+        return counted
+
+    async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        operation = request.get("op")
+        if operation == "status":
+            return self._status()
+        if operation == "read":
+            return await self._read(request.get("device"), request.get("points") or [])
+        return {"error": f"no operation '{str(operation)[:32]}'"}
+
+    def _status(self) -> dict[str, Any]:
+        monotonic_ms = self._clock.monotonic_ms()
+        return {
+            "running": True,
+            "gateway": self._config.gateway,
+            "version": software_version(),
+            "uptime_s": (monotonic_ms - self._started_ms) / 1000,
+            "clock_synced": self._clock.synchronised(),
+            "connected": self._delivery.nonce is not None,
+            "rss_bytes": resident_bytes(),
+            "delivery": self._delivery.status(),
+            "lighting": self._lighting.status() if self._lighting else None,
+            "devices": self._poller.status(monotonic_ms),
+            "malformed": _malformed(self._malformed()),
+            "commands": dict(self._commands.counters),
+        }
+
+    async def _read(self, device_id: object, keys: object) -> dict[str, Any]:
+        device = self._fleet.find(str(device_id))
+        if device is None or not isinstance(keys, list):
+            return {"error": f"no device '{str(device_id)[:64]}'"}
+        try:
+            return {"readings": [as_dict(reading) for reading in await read_device(device, keys)]}
+        except (DriverError, TimeoutError) as error:
+            return {"error": str(error) or "no answer in time", "cause": str(getattr(error, "cause", "timeout"))}
+        except KeyError as error:
+            return {"error": f"device '{device.id}' has no point '{error.args[0]}'"}
+
+
+MODBUS_FAULTS: Final = (
+    "timeouts", "truncated", "crc_errors", "noise", "babble", "wrong_unit", "wrong_function", "wrong_length",
+    "wrong_transaction", "wrong_protocol", "wrong_echo", "late_bytes",
+)  # fmt: skip
+_NOT_MALFORMED: Final = frozenset({"modbus_timeouts"})
+
+
+def _malformed(counted: Mapping[str, int]) -> dict[str, int]:
+    """Return the metrics that speak of malformed input: damaged answers, and messages that are no commands."""
+    kinds = {"command_oversized", "command_nested", "command_not_json", "command_invalid"}
+    return {
+        name: count
+        for name, count in counted.items()
+        if name in kinds or (name.startswith("modbus_") and name not in _NOT_MALFORMED)
+    }
+
+
+async def read_device(device: Device, keys: list[str]) -> list[Reading]:
+    """Read points of a device now; all of them without keys.
+
+    Raises:
+        KeyError: The device has no such point.
+        DriverError: It does not answer.
+    """
+    points = tuple(device.by_key[key] for key in keys) or device.driver.points
+    block = await asyncio.wait_for(device.driver.read(points), READ_TIMEOUT_S)
+    return list(block.readings())
+
+
+def as_dict(reading: Reading) -> dict[str, Any]:
+    """Return a reading as the CLI's JSON shows it."""
+    return {
+        "point": reading.point,
+        "value": reading.value,
+        "quality": reading.quality.name,
+        "cause": str(reading.cause),
+        "observed_at_ms": reading.observed_at_ms,
+    }
+
+
+async def run_agent(loaded: Loaded) -> None:
+    """Build the agent of a configuration and run it until it is told to stop."""
+    clock = SystemClock()
+    fleet = build_fleet(loaded.config, loaded.base, clock)
+    await Agent(loaded, fleet, clock).run()

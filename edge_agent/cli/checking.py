@@ -1,0 +1,183 @@
+"""`edge-agent check`: every mistake of the configuration and of the files it names, each at its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from config.agent import AgentConfig, SerialLine
+from config.document import Document, Location, read_document
+from config.errors import ConfigErrors, ConfigProblem
+from config.loader import load_document
+from config.profile import Profile, load_profile, shipped_profiles
+from contract.schedule import Schedule, next_change_ms
+from drivers.registry import device_points
+from edge_agent.cli.exit_codes import ExitCode
+from edge_agent.cli.output import print_json, print_lines, say
+from edge_agent.cli.words import TEXTS
+from edge_agent.shell.commands import KeyFileError, read_key
+from edge_agent.shell.control import ControlError, socket_path
+
+Severity = Literal["error", "warning"]
+_YEAR_2026_MS = 1_767_225_600_000
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a check has found, in the order of the files."""
+
+    problems: list[tuple[Severity, ConfigProblem]] = field(default_factory=list)
+
+    def errors(self, error: ConfigErrors) -> None:
+        """Take all problems of a file."""
+        self.problems += [("error", problem) for problem in error.problems]
+
+    def at(self, severity: Severity, document: Document, location: Location, message: str) -> None:
+        """Take one finding at a place of the main file."""
+        mark = document.mark(location)
+        problem = ConfigProblem(document.file, mark.line + 1, mark.column + 1, message)
+        self.problems.append((severity, problem))
+
+    def count(self, severity: Severity) -> int:
+        """Return how many there are of a severity."""
+        return sum(kind == severity for kind, _ in self.problems)
+
+
+def check_command(config_file: Path, *, as_json: bool) -> ExitCode:
+    """Check, print, and return 3 for errors, 1 for warnings alone, 0 for nothing."""
+    findings = Findings()
+    config, points = None, 0
+    try:
+        config = load_document(config_file, AgentConfig)
+    except ConfigErrors as error:
+        findings.errors(error)
+    if config is not None:
+        document = read_document(config_file.read_text("utf-8"), config_file)
+        points = _check_devices(config, document, findings)
+        _check_files(config, document, findings)
+        _check_machine(config, document, findings)
+    _print(config_file, config, points, findings, as_json=as_json)
+    if findings.count("error"):
+        return ExitCode.CONFIG
+    return ExitCode.FINDING if findings.problems else ExitCode.OK
+
+
+def _check_devices(config: AgentConfig, document: Document, findings: Findings) -> int:
+    """Check the profiles and how devices use them; return how many points there are."""
+    count = 0
+    profiles: dict[str, Profile | None] = {}
+    for index, device in enumerate(config.devices):
+        location: Location = ("devices", index)
+        if device.profile not in profiles:
+            profiles[device.profile] = _profile(device.profile, document, (*location, "profile"), findings)
+        profile = profiles[device.profile]
+        if profile is None:
+            continue
+        try:
+            points = device_points(device, profile)
+        except ValueError as error:
+            findings.at("error", document, location, str(error))
+            continue
+        count += len(points)
+        writable = {f"{device.id}/{point.key}": point.spec.writable for point in points}
+        for number, allowed in enumerate(config.commands.allow):
+            if allowed.point.startswith(f"{device.id}/") and not writable.get(allowed.point, False):
+                message = f"'{allowed.point}' cannot be written"
+                findings.at("error", document, ("commands", "allow", number, "point"), message)
+    return count
+
+
+def _profile(name: str, document: Document, location: Location, findings: Findings) -> Profile | None:
+    is_file = "/" in name or name.endswith(".yaml")
+    if not is_file and name not in shipped_profiles():
+        findings.at("error", document, location, f"no profile '{name}'; there are: {', '.join(shipped_profiles())}")
+        return None
+    try:
+        return load_profile(name, document.file.absolute().parent)
+    except ConfigErrors as error:
+        findings.errors(error)
+        return None
+
+
+def _check_files(config: AgentConfig, document: Document, findings: Findings) -> None:
+    base = document.file.absolute().parent
+    if config.lighting and config.place:
+        file = base / config.lighting.schedule_file
+        try:
+            schedule = load_document(file, Schedule)
+        except ConfigErrors as error:
+            findings.errors(error)
+        else:
+            for number in _never_on(schedule, config):
+                problem = ConfigProblem(file, 1, 1, TEXTS.text("never_on", number=number))
+                findings.problems.append(("warning", problem))
+    if config.commands.key_file:
+        try:
+            read_key(base / config.commands.key_file)
+        except KeyFileError as error:
+            findings.at("error", document, ("commands", "key_file"), str(error))
+    elif config.commands.allow and not config.lighting:
+        findings.at("warning", document, ("commands",), TEXTS.text("no_key"))
+    for where, path in _secret_files(config):
+        if path is not None and not (base / path).is_file():
+            findings.at("error", document, where, f"{path}: no such file")
+
+
+def _secret_files(config: AgentConfig) -> Iterator[tuple[Location, Path | None]]:
+    yield ("mqtt", "password_file"), config.mqtt.password_file
+    if config.mqtt.tls:
+        yield ("mqtt", "tls", "ca_file"), config.mqtt.tls.ca_file
+        yield ("mqtt", "tls", "cert_file"), config.mqtt.tls.cert_file
+        yield ("mqtt", "tls", "key_file"), config.mqtt.tls.key_file
+
+
+def _never_on(schedule: Schedule, config: AgentConfig) -> Iterator[int]:
+    """Yield the numbers of periods that switch nothing on in a whole year."""
+    if config.place is None:
+        return
+    for number, period in enumerate(schedule.periods, start=1):
+        alone = schedule.model_copy(update={"periods": (period,)})
+        if next_change_ms(alone, config.place, _YEAR_2026_MS) is None:
+            yield number
+
+
+def _check_machine(config: AgentConfig, document: Document, findings: Findings) -> None:
+    for index, line in enumerate(config.lines):
+        if isinstance(line, SerialLine) and not Path(line.port).exists():
+            message = TEXTS.text("port_missing", port=line.port, line=line.id)
+            findings.at("warning", document, ("lines", index, "port"), message)
+    try:
+        socket_path(config.runtime_dir)
+    except ControlError as error:
+        findings.at("error", document, ("runtime_dir",), str(error))
+
+
+def _print(file: Path, config: AgentConfig | None, points: int, findings: Findings, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            "check",
+            ok=not findings.problems,
+            file=str(file),
+            findings=[
+                {
+                    "severity": severity,
+                    "file": str(problem.file),
+                    "line": problem.line,
+                    "column": problem.column,
+                    "message": problem.message,
+                }
+                for severity, problem in findings.problems
+            ],
+        )
+        return
+    print_lines(
+        f"{problem.file}:{problem.line}:{problem.column}: {TEXTS.text(severity)}: {problem.message}"
+        for severity, problem in findings.problems
+    )
+    if findings.problems:
+        say(TEXTS.text("check_counts", errors=findings.count("error"), warnings=findings.count("warning")))
+    elif config is not None:
+        counts = {"devices": len(config.devices), "lines": len(config.lines), "points": points}
+        print_lines([TEXTS.text("check_good", file=file, **counts)])

@@ -1,0 +1,121 @@
+"""What `edge-agent` understands; the work stands in the modules that the commands import."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from config.language import LANGUAGES, process_language
+from edge_agent.cli.exit_codes import MEANINGS, ExitCode
+from edge_agent.cli.words import TEXTS
+
+DEFAULT_CONFIG: Final = Path("/etc/lamplighter/agent.yaml")
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _epilog() -> str:
+    column = 1 if process_language() == "vi" else 0
+    rows = [f"{int(code):>4}  {meaning[column]}" for code, meaning in MEANINGS.items()]
+    return "\b\n" + "\n".join([TEXTS.text("exit_codes"), *rows])
+
+
+def _version() -> str:
+    from edge_agent.shell.built_in import software_version
+
+    return software_version()
+
+
+# Read before parsing (config.language), because the help is written in it; here it is only accepted.
+_lang = click.option(
+    "--lang", type=click.Choice(LANGUAGES), expose_value=False, help=TEXTS.text("help_lang"), is_eager=True
+)
+_json = click.option("--json", "as_json", is_flag=True, help=TEXTS.text("help_json"))
+_config = click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=DEFAULT_CONFIG,
+    show_default=True,
+    help=TEXTS.text("help_config"),
+)
+
+
+@click.group(
+    help=TEXTS.text("help"),
+    epilog=_epilog(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)
+@click.version_option(version=_version(), prog_name="edge-agent")
+@_lang
+def edge_agent() -> None:
+    """Hold the commands; the help text is in TEXTS."""
+
+
+@edge_agent.command(help=TEXTS.text("help_run"))
+@_config
+@_lang
+def run(config_file: Path) -> None:
+    """Run the agent."""
+    from edge_agent.cli.running import run_command
+
+    sys.exit(run_command(config_file))
+
+
+@edge_agent.command(help=TEXTS.text("help_check"))
+@_config
+@_json
+@_lang
+def check(config_file: Path, as_json: bool) -> None:
+    """Check the configuration."""
+    from edge_agent.cli.checking import check_command
+
+    sys.exit(check_command(config_file, as_json=as_json))
+
+
+@edge_agent.command(help=TEXTS.text("help_read"))
+@click.argument("device", required=False)
+@click.argument("points", nargs=-1)
+@_config
+@_json
+@_lang
+def read(device: str | None, points: tuple[str, ...], config_file: Path, as_json: bool) -> None:
+    """Read points now."""
+    from edge_agent.cli.reading import read_command
+
+    sys.exit(_interruptible(read_command, config_file, device, list(points), as_json=as_json))
+
+
+@edge_agent.command(help=TEXTS.text("help_status"))
+@_config
+@click.option("--all", "show_all", is_flag=True, help=TEXTS.text("help_all"))
+@_json
+@_lang
+def status(config_file: Path, show_all: bool, as_json: bool) -> None:
+    """Show how the agent is."""
+    from edge_agent.cli.status import status_command
+
+    sys.exit(_interruptible(status_command, config_file, show_all=show_all, as_json=as_json))
+
+
+@edge_agent.command(help=TEXTS.text("help_decode"))
+@click.argument("profile")
+@click.option("--hex", "frame", required=True, help=TEXTS.text("help_hex"))
+@click.option("--request", help=TEXTS.text("help_request"))
+@_json
+@_lang
+def decode(profile: str, frame: str, request: str | None, as_json: bool) -> None:
+    """Explain a captured frame."""
+    from edge_agent.cli.decoding import decode_command
+
+    sys.exit(decode_command(profile, frame, request, as_json=as_json))
+
+
+def _interruptible(command: Callable[..., ExitCode], *arguments: Any, **options: Any) -> ExitCode:
+    try:
+        return command(*arguments, **options)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED

@@ -1,0 +1,38 @@
+"""`edge-agent run`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from config.errors import ConfigErrors
+from edge_agent.cli.exit_codes import ExitCode
+from edge_agent.cli.output import say
+from edge_agent.cli.words import TEXTS
+
+
+def run_command(config_file: Path) -> ExitCode:
+    """Run the agent until it is told to stop."""
+    from edge_agent.app import load, run_agent
+    from edge_agent.shell.commands import KeyFileError
+    from edge_agent.shell.control import AgentRunningError, ControlError
+    from edge_agent.shell.log import configure_logging
+
+    try:
+        loaded = load(config_file)
+    except (ConfigErrors, KeyFileError) as error:
+        say(str(error))
+        return ExitCode.CONFIG
+    configure_logging()
+    try:
+        asyncio.run(run_agent(loaded))
+    except AgentRunningError as error:
+        say(TEXTS.text("stopped_for", error=error))
+        return ExitCode.PORT_BUSY
+    except (ConfigErrors, ControlError, ValueError) as error:
+        say(TEXTS.text("stopped_for", error=error))
+        return ExitCode.CONFIG
+    except OSError as error:
+        say(TEXTS.text("stopped_for", error=error))
+        return ExitCode.FINDING
+    return ExitCode.OK

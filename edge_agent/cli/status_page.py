@@ -1,0 +1,169 @@
+"""What `edge-agent status` prints: at most 80 cells wide, and 24 lines unless all devices are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from config.language import cells, pad
+from edge_agent.cli.words import TEXTS, cause_text
+
+WIDTH_CELLS: Final = 80
+HEIGHT_LINES: Final = 24
+_COLUMNS: Final = (("device", 18), ("good", 14), ("quality", 15), ("failed", 14))
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def status_lines(status: Mapping[str, Any], *, show_all: bool = False) -> list[str]:
+    """Return the page of a running agent's status."""
+    lines = [
+        TEXTS.text(
+            "gateway_line",
+            gateway=status["gateway"],
+            version=status["version"],
+            uptime=span_text(status["uptime_s"]),
+            memory=size_text(status["rss_bytes"]),
+        ),
+        _connection(status),
+        undelivered_line(status["delivery"]),
+        *_lighting(status.get("lighting")),
+        _malformed(status["malformed"]),
+        "",
+    ]
+    room = None if show_all else HEIGHT_LINES - len(lines) - 1
+    return [fit(line, WIDTH_CELLS) for line in lines + _devices(status["devices"], room)]
+
+
+def undelivered_line(delivery: Mapping[str, Any]) -> str:
+    """Return how much the centre does not have yet."""
+    batches = delivery.get("spool_batches") or 0
+    if not batches:
+        return TEXTS.text("all_delivered")
+    age_s = delivery.get("oldest_age_s")
+    return TEXTS.text(
+        "undelivered",
+        batches=batches,
+        size=size_text(delivery.get("spool_bytes") or 0),
+        age=TEXTS.text("unknown") if age_s is None else span_text(age_s),
+    )
+
+
+def span_text(seconds: float) -> str:
+    """Return a time span in its largest fitting unit, whole numbers."""
+    for unit, length in (("days", 172_800), ("hours", 7200), ("minutes", 120)):
+        if seconds >= length:
+            return TEXTS.text(unit, count=int(seconds // {"days": 86_400, "hours": 3600, "minutes": 60}[unit]))
+    return TEXTS.text("seconds", count=int(seconds))
+
+
+def size_text(size: float) -> str:
+    """Return bytes in B, kB, MB or GB (powers of 1000)."""
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def fit(text: str, width_cells: int) -> str:
+    """Return the text cut to a width in terminal cells, an ellipsis at its end if it was longer."""
+    if cells(text) <= width_cells:
+        return text
+    while cells(text) > width_cells - 1:
+        text = text[:-1]
+    return text + "…"
+
+
+def _connection(status: Mapping[str, Any]) -> str:
+    connected = TEXTS.text("connected" if status["connected"] else "disconnected")
+    reason = status["delivery"].get("last_error")
+    if not status["connected"] and reason:
+        connected += f" ({reason})"
+    synced = "clock_synced" if status["clock_synced"] else "clock_not_synced"
+    if not status["clock_synced"] and not status.get("clock_required", True):
+        synced = "clock_assumed"
+    return f"{connected}, {TEXTS.text(synced)}"
+
+
+def _lighting(lighting: Mapping[str, Any] | None) -> list[str]:
+    if lighting is None:
+        return []
+    if "lamps_due" not in lighting:
+        return [TEXTS.text("lamps_waiting")]
+    change_ms = lighting.get("next_change_ms")
+    lines = [
+        TEXTS.text(
+            "lamps_on" if lighting["lamps_due"] else "lamps_off",
+            reason=TEXTS.text(f"reason_{lighting['reason']}"),
+            change=TEXTS.text("none") if change_ms is None else _clock_text(change_ms, lighting.get("timezone")),
+        )
+    ]
+    for point, output in lighting["outputs"].items():
+        if output["shown"] is not output["target"]:
+            shown, target = (_state_text(output[key]) for key in ("shown", "target"))
+            lines.append(TEXTS.text("output_differs", point=point, shown=shown, target=target))
+    return lines[:4]
+
+
+def _state_text(state: bool | None) -> str:
+    return TEXTS.text("unknown" if state is None else "on" if state else "off")
+
+
+def _clock_text(at_ms: int, zone: str | None) -> str:
+    from zoneinfo import ZoneInfo
+
+    moment = (_EPOCH + timedelta(milliseconds=at_ms)).astimezone(ZoneInfo(zone or "UTC"))
+    return moment.strftime("%H:%M (%d.%m.)")
+
+
+def _malformed(counted: Mapping[str, int]) -> str:
+    counts = ", ".join(f"{name} {count}" for name, count in sorted(counted.items()) if count)
+    return TEXTS.text("malformed", counts=counts) if counts else TEXTS.text("malformed_none")
+
+
+def _is_good(device: Mapping[str, Any]) -> bool:
+    return not (
+        device["bad_points"] or device["set_aside"] or device["wrong_type"] or device["last_good_age_s"] is None
+    )
+
+
+def _devices(devices: list[Mapping[str, Any]], room: int | None) -> list[str]:
+    """Return the table, the worst devices first where not all have room."""
+    rows = [_row([TEXTS.text(f"column_{name}") for name, _ in _COLUMNS], TEXTS.text("column_remark"))]
+    shown = devices
+    if room is not None and len(devices) > room:
+        shown = sorted(devices, key=_is_good)[: room - 1]
+    rows += [_device_row(device) for device in shown]
+    hidden = [device for device in devices if not any(device is one for one in shown)]
+    if hidden:
+        rows.append(TEXTS.text("more_devices", count=len(hidden), good=sum(map(_is_good, hidden))))
+    return rows
+
+
+def _device_row(device: Mapping[str, Any]) -> str:
+    age_s = device["last_good_age_s"]
+    bad = len(device["bad_points"])
+    failed = sum(device["failures"].values())
+    return _row(
+        [
+            device["device"],
+            TEXTS.text("never") if age_s is None else TEXTS.text("ago", age=span_text(age_s)),
+            TEXTS.text("bad_points", count=bad) if bad else TEXTS.text("good" if age_s is not None else "unknown"),
+            f"{failed}/{device['polls']}",
+        ],
+        _remark(device),
+    )
+
+
+def _remark(device: Mapping[str, Any]) -> str:
+    if device["wrong_type"]:
+        return TEXTS.text("wrong_type", failure=device["last_failure"])
+    if device["set_aside"]:
+        return TEXTS.text("set_aside", failure=device["last_failure"])
+    return ", ".join(f"{key}: {cause_text(cause)}" for key, cause in device["bad_points"].items())
+
+
+def _row(columns: list[str], remark: str) -> str:
+    parts = [pad(fit(text, width - 1), width) for text, (_, width) in zip(columns, _COLUMNS, strict=True)]
+    return ("".join(parts) + remark).rstrip()

@@ -1,0 +1,174 @@
+"""Every text of the command line, in English and Vietnamese."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from config.language import Texts
+
+TEXTS: Final = Texts(
+    {
+        "help": (
+            "Polls the devices of one gateway, keeps every reading until the centre has it, lights the streets.",
+            "Đọc các thiết bị của một tủ, giữ mọi số đo đến khi trung tâm nhận xong, bật tắt đèn theo lịch.",
+        ),
+        "help_run": (
+            "Run the agent until SIGTERM. Normally systemd does this.",
+            "Chạy tác nhân đến khi nhận SIGTERM. Thường do systemd gọi.",
+        ),
+        "help_check": (
+            "Check the configuration and every file it names: all mistakes at once.",
+            "Kiểm tra cấu hình và mọi tệp liên quan: báo hết lỗi một lần.",
+        ),
+        "help_read": (
+            "Read points now: through the running agent, or on the line itself if none runs.",
+            "Đọc số đo ngay: qua tác nhân đang chạy, hoặc trực tiếp trên đường truyền nếu không có.",
+        ),
+        "help_status": (
+            "Show connection, what is not yet delivered, and the state of each device.",
+            "Xem kết nối, dữ liệu chưa chuyển xong và tình trạng từng thiết bị.",
+        ),
+        "help_decode": (
+            "Explain a captured Modbus frame by a device profile.",
+            "Giải nghĩa một khung Modbus bắt được, theo hồ sơ thiết bị.",
+        ),
+        "help_config": ("The agent's configuration file.", "Tệp cấu hình của tác nhân."),
+        "help_json": ("Print JSON (schema 1) on stdout.", "In JSON (schema 1) ra stdout."),
+        "help_lang": ("Language: en or vi.", "Ngôn ngữ: en hoặc vi."),
+        "help_all": ("Show every device, however many.", "Hiện mọi thiết bị, dù nhiều đến đâu."),
+        "help_hex": ("The frame's bytes in hex.", "Các byte của khung, dạng hex."),
+        "help_request": (
+            "The request that the frame answers, in hex: it tells the addresses.",
+            "Khung yêu cầu tương ứng, dạng hex: để biết địa chỉ thanh ghi.",
+        ),
+        "exit_codes": ("Exit codes:", "Mã thoát:"),
+        "error": ("error", "lỗi"),
+        "warning": ("warning", "cảnh báo"),
+        "check_good": (
+            "{file}: {devices} devices on {lines} lines, {points} points: nothing wrong.",
+            "{file}: {devices} thiết bị trên {lines} đường truyền, {points} điểm đo: không có lỗi.",
+        ),
+        "check_counts": ("{errors} errors, {warnings} warnings.", "{errors} lỗi, {warnings} cảnh báo."),
+        "port_missing": (
+            "port '{port}' of line '{line}' does not exist here; see ls /dev/serial/by-id",
+            "cổng '{port}' của đường truyền '{line}' không có trên máy này; xem ls /dev/serial/by-id",
+        ),
+        "never_on": (
+            "period {number} is never on in the next year: 'on' is not before 'off' (days run from noon to noon)",
+            "khoảng {number} không bao giờ bật trong năm tới: 'on' không đứng trước 'off' (ngày tính từ trưa đến trưa)",
+        ),
+        "no_key": (
+            "commands.allow is set without key_file: commands from the centre are refused",
+            "có commands.allow nhưng thiếu key_file: lệnh từ trung tâm sẽ bị từ chối",
+        ),
+        "not_running": (
+            "The agent is not running: this is what waits on its disk.",
+            "Tác nhân không chạy: dưới đây là dữ liệu còn trên đĩa.",
+        ),
+        "not_running_read": (
+            "The agent is not running: reading on the line itself.",
+            "Tác nhân không chạy: đọc trực tiếp trên đường truyền.",
+        ),
+        "no_spool": ("There is no spool at {file} yet.", "Chưa có hàng đợi tại {file}."),
+        "spool_unreadable": ("The spool cannot be read: {error}", "Không đọc được hàng đợi: {error}"),
+        "gateway_line": (
+            "Gateway {gateway}, agent {version}, running for {uptime}, {memory}",
+            "Tủ {gateway}, tác nhân {version}, đã chạy {uptime}, {memory}",
+        ),
+        "connected": ("Connected: yes", "Kết nối: có"),
+        "disconnected": ("Connected: NO", "Kết nối: KHÔNG"),
+        "clock_synced": ("clock synchronised", "đồng hồ đã đồng bộ"),
+        "clock_not_synced": ("clock NOT synchronised", "đồng hồ CHƯA đồng bộ"),
+        "clock_assumed": ("clock taken as it is", "dùng đồng hồ máy, không đòi đồng bộ"),
+        "undelivered": (
+            "Not yet delivered: {batches} batches, {size}, oldest {age}",
+            "Chưa chuyển xong: {batches} gói, {size}, cũ nhất {age}",
+        ),
+        "all_delivered": ("Not yet delivered: nothing", "Chưa chuyển xong: không có"),
+        "lamps_on": ("Lamps: ON ({reason}), next change {change}", "Đèn: BẬT ({reason}), đổi tiếp lúc {change}"),
+        "lamps_off": ("Lamps: OFF ({reason}), next change {change}", "Đèn: TẮT ({reason}), đổi tiếp lúc {change}"),
+        "lamps_waiting": ("Lamps: waiting for the clock", "Đèn: đang chờ đồng hồ"),
+        "output_differs": (
+            "Output {point} shows {shown}, should be {target}",
+            "Ngõ ra {point} đang {shown}, lẽ ra phải {target}",
+        ),
+        "on": ("on", "bật"),
+        "off": ("off", "tắt"),
+        "unknown": ("unknown", "chưa rõ"),
+        "none": ("none", "không có"),
+        "reason_program": ("program", "theo lịch"),
+        "reason_override": ("held by the centre", "trung tâm giữ"),
+        "reason_fallback": ("no trusted clock", "không có giờ tin cậy"),
+        "malformed": ("Malformed: {counts}", "Sai định dạng: {counts}"),
+        "malformed_none": ("Malformed: none", "Sai định dạng: không có"),
+        "column_device": ("DEVICE", "THIẾT BỊ"),
+        "column_good": ("LAST GOOD", "LẦN TỐT CUỐI"),
+        "column_quality": ("QUALITY", "CHẤT LƯỢNG"),
+        "column_failed": ("FAILED/POLLS", "HỎNG/LẦN ĐỌC"),
+        "column_remark": ("REMARK", "GHI CHÚ"),
+        "column_point": ("POINT", "ĐIỂM ĐO"),
+        "column_value": ("VALUE", "GIÁ TRỊ"),
+        "column_name": ("NAME", "TÊN"),
+        "never": ("never", "chưa có"),
+        "ago": ("{age} ago", "{age} trước"),
+        "good": ("good", "tốt"),
+        "bad_points": ("{count} not good", "{count} không tốt"),
+        "set_aside": ("SET ASIDE: {failure}", "TẠM NGỪNG: {failure}"),
+        "wrong_type": ("WRONG TYPE: {failure}", "SAI LOẠI: {failure}"),
+        "more_devices": (
+            "… and {count} more, {good} of them good; --all shows them",
+            "… và {count} thiết bị nữa, {good} tốt; --all để xem hết",
+        ),
+        "seconds": ("{count} s", "{count} giây"),
+        "minutes": ("{count} min", "{count} phút"),
+        "hours": ("{count} h", "{count} giờ"),
+        "days": ("{count} d", "{count} ngày"),
+        "no_device": (
+            "there is no device '{device}'; there are: {known}",
+            "không có thiết bị '{device}'; hiện có: {known}",
+        ),
+        "no_point": (
+            "device '{device}' has no point '{point}'; there are: {known}",
+            "thiết bị '{device}' không có điểm '{point}'; hiện có: {known}",
+        ),
+        "no_answer": ("{device}: no answer: {error}", "{device}: không trả lời: {error}"),
+        "stopped_for": ("cannot run: {error}", "không chạy được: {error}"),
+        "cause_timeout": ("no answer", "không trả lời"),
+        "cause_crc": ("damaged answer", "trả lời bị nhiễu"),
+        "cause_protocol": ("wrong answer", "trả lời sai"),
+        "cause_refused": ("refused", "từ chối"),
+        "cause_unsupported": ("device has no such point", "thiết bị không có điểm này"),
+        "cause_line_down": ("line is down", "đường truyền hỏng"),
+        "cause_set_aside": ("set aside", "tạm ngừng"),
+        "cause_range": ("out of range", "ngoài giới hạn"),
+        "frame_head": ("{framing} frame, {direction}", "Khung {framing}, {direction}"),
+        "frame_request": ("request", "yêu cầu"),
+        "frame_reply": ("reply", "trả lời"),
+        "frame_unknown": ("direction unclear", "chưa rõ chiều"),
+        "frame_unit": ("unit {unit}, function {function}", "địa chỉ {unit}, hàm {function}"),
+        "frame_crc_good": ("CRC good ({found})", "CRC đúng ({found})"),
+        "frame_crc_bad": ("CRC WRONG ({found}, must be {expected})", "CRC SAI ({found}, phải là {expected})"),
+        "frame_asks": (
+            "Wire address {first}, {count} registers or bits",
+            "Địa chỉ trên dây {first}, {count} thanh ghi hoặc bit",
+        ),
+        "frame_several": (
+            "{count} readings are possible ({refused} more would be out of range):",
+            "Có thể là một trong {count} cách đọc ({refused} cách khác cho giá trị ngoài giới hạn):",
+        ),
+        "frame_reads": (
+            "Read as {table} from wire address {first}, {count} long:",
+            "Đọc như {table} từ địa chỉ {first}, dài {count}:",
+        ),
+        "frame_reads_implausible": (
+            "Hardly {table} from wire address {first}, {count} long (values out of range):",
+            "Khó là {table} từ địa chỉ {first}, dài {count} (giá trị ngoài giới hạn):",
+        ),
+    }
+)
+
+
+def cause_text(cause: str) -> str:
+    """Return a cause in the reader's words; rare ones as they are on the wire."""
+    key = f"cause_{cause}"
+    return TEXTS.text(key) if key in TEXTS.keys() else cause  # noqa: SIM118 - keys() is the table's own

@@ -1,0 +1,161 @@
+"""The two devices that every agent has: `agent`, its own health, and `control`, what the lighting wants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final, Literal
+
+from config.agent import AgentConfig
+from config.profile import PointSpec
+from contract.reading import Block, Value
+from contract.state import DeviceMeta, Meta, Place, PointKind, PointMeta
+from edge_agent.shell.clock import GatewayClock
+from edge_agent.shell.devices import Device
+
+BUILT_IN_INTERVAL_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltInPoint:
+    """One point of a built-in device; it has no register, the rest is as in a profile."""
+
+    key: str
+    en: str
+    vi: str
+    kind: PointKind
+    unit: str = ""
+    urgent: bool = False
+    priority: Literal["normal", "low"] = "normal"
+
+    def spec(self) -> PointSpec:
+        """Return what delivery goes by."""
+        bit = self.kind == "bool"
+        return PointSpec(
+            key=self.key,
+            en=self.en,
+            vi=self.vi,
+            unit=self.unit,
+            table="coil" if bit else "input",
+            address=0,
+            type="bool" if bit else "float64",
+            urgent=self.urgent,
+            priority=self.priority,
+        )
+
+    def meta(self) -> PointMeta:
+        """Return what `state/meta` says."""
+        return PointMeta(en=self.en, vi=self.vi, unit=self.unit, kind=self.kind)
+
+
+def _health(key: str, en: str, vi: str, kind: PointKind, unit: str = "") -> BuiltInPoint:
+    return BuiltInPoint(key, en, vi, kind, unit, priority="low")
+
+
+AGENT_POINTS: Final[tuple[BuiltInPoint, ...]] = (
+    _health("uptime_s", "Time since the agent started", "Thời gian chạy từ lúc khởi động", "float", "s"),
+    _health("clock_synced", "Clock synchronised", "Đồng hồ đã đồng bộ", "bool"),
+    _health(
+        "clock_jump_s", "Wall clock against boot clock since the start", "Độ lệch đồng hồ từ lúc chạy", "float", "s"
+    ),
+    _health("connected", "Connected to the broker", "Đã kết nối máy chủ MQTT", "bool"),
+    _health("spool_batches", "Batches not yet delivered", "Số gói chưa chuyển xong", "int"),
+    _health("spool_bytes", "Bytes not yet delivered", "Số byte chưa chuyển xong", "int", "B"),
+    _health("oldest_age_s", "Age of the oldest batch not delivered", "Tuổi của gói cũ nhất chưa chuyển", "float", "s"),
+    _health("polls", "Polls since the start", "Số lần đọc từ lúc chạy", "int"),
+    _health("poll_failures", "Failed polls since the start", "Số lần đọc hỏng từ lúc chạy", "int"),
+    _health("polls_dropped", "Polls dropped because the line was busy", "Số lần đọc bị bỏ do đường truyền bận", "int"),
+    _health("set_aside", "Devices set aside", "Số thiết bị tạm ngừng đọc", "int"),
+    _health("malformed", "Malformed messages and answers", "Số bản tin và trả lời sai định dạng", "int"),
+    _health("rss_bytes", "Memory in use", "Bộ nhớ đang dùng", "int", "B"),
+)
+_CONTROL_POINTS: Final[tuple[BuiltInPoint, ...]] = (
+    BuiltInPoint("lamps_due", "Lamps should be on", "Đèn phải sáng", "bool", urgent=True),
+    BuiltInPoint("next_change_ms", "Next change of the schedule", "Lần đổi kế tiếp của lịch", "int", "ms"),
+    BuiltInPoint("reason", "Why", "Lý do", "text", urgent=True),
+)
+
+
+def commanded_keys(outputs: Sequence[str]) -> dict[str, str]:
+    """Return the key in `control` of each output's commanded state, by point id."""
+    tails = [output.rpartition("/")[2] for output in outputs]
+    return {
+        output: f"commanded_{tail if tails.count(tail) == 1 else f'{number}_{tail}'}"[:64]
+        for number, (output, tail) in enumerate(zip(outputs, tails, strict=True), start=1)
+    }
+
+
+def control_points(outputs: Sequence[str]) -> tuple[BuiltInPoint, ...]:
+    """Return the points of `control` for the outputs that the schedule switches."""
+    return _CONTROL_POINTS + tuple(
+        BuiltInPoint(key, f"{output} commanded on", f"Lệnh bật {output}", "bool", urgent=True)
+        for output, key in commanded_keys(outputs).items()
+    )
+
+
+def specs_of(points: Iterable[BuiltInPoint]) -> dict[str, PointSpec]:
+    """Return the specs of built-in points by key."""
+    return {point.key: point.spec() for point in points}
+
+
+def block_of(device: str, values: Mapping[str, Value], clock: GatewayClock) -> Block:
+    """Return a block of a built-in device, observed now."""
+    return Block(
+        device=device,
+        observed_at_ms=clock.wall_ms(),
+        keys=tuple(values),
+        values=tuple(values.values()),
+        monotonic_ms=clock.monotonic_ms(),
+    )
+
+
+def software_version() -> str:
+    """Return the version of the installed distribution."""
+    try:
+        return version("lamplighter")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def meta_of(config: AgentConfig, devices: Iterable[Device]) -> Meta:
+    """Return what a gateway says of itself at each connection; delivery adds the epoch."""
+    described = {device.id: _device_meta(device) for device in devices}
+    built_in: dict[str, tuple[BuiltInPoint, ...]] = {"agent": AGENT_POINTS}
+    if config.lighting:
+        built_in["control"] = control_points(config.lighting.outputs)
+    for name, points in built_in.items():
+        described[name] = DeviceMeta(
+            device_class=name,
+            profile="built-in",
+            profile_version="1",
+            interval_s=BUILT_IN_INTERVAL_S,
+            points={point.key: point.meta() for point in points},
+        )
+    place = config.place
+    return Meta(
+        sw=software_version(),
+        epoch="",
+        place=Place(latitude=place.latitude, longitude=place.longitude, timezone=place.timezone) if place else None,
+        devices=described,
+    )
+
+
+def _device_meta(device: Device) -> DeviceMeta:
+    points = device.driver.points
+    return DeviceMeta(
+        device_class=device.profile.device_class,
+        profile=device.profile.profile,
+        profile_version=device.profile.version,
+        interval_s=min((device.interval_s(point.spec) for point in points), default=device.intervals.slow_s),
+        points={
+            point.key: PointMeta(
+                en=point.spec.en,
+                vi=point.spec.vi,
+                unit=point.spec.unit,
+                kind=point.spec.kind,
+                writable=point.spec.writable,
+            )
+            for point in points
+        },
+    )
