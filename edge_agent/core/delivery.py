@@ -82,7 +82,7 @@ class Request:
     old: tuple[int, int, int]
     known_urgent: frozenset[int]
     in_flight: frozenset[int]
-    confirmed: frozenset[tuple[int, int]] | KeyRanges
+    confirmed: KeyRanges
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +232,7 @@ class DeliveryCore:
             old=(0, ten_minutes, count),
             known_urgent=frozenset(self._urgent),
             in_flight=frozenset(self._in_flight),
-            confirmed=self._confirmed,
+            confirmed=self._confirmed.copied(),
         )
 
     def answered(self, now_ms: int, request: Request, answer: Answer) -> list[Send]:
@@ -259,19 +259,20 @@ class DeliveryCore:
                 continue
             self._in_flight[fetched.identity] = now_ms
             sends.append(Send(Channel.HISTORY, fetched.identity, fetched.lowest_seq, fetched.body))
-        if answer.history and self._is_silent(now_ms):
+        if answer.history and self.is_silent(now_ms):
             self._probe_ms = now_ms + self._probe_gap_ms
             self._probe_gap_ms = min(LONGEST_GAP_MS, self._probe_gap_ms * 2)
         self._tokens.take(len(sends))
         return sends
 
-    def _is_silent(self, now_ms: int) -> bool:
+    def is_silent(self, now_ms: int) -> bool:
+        """Return whether no confirm has come for so long that only probes are sent."""
         return now_ms - self._last_confirm_ms >= SILENCE_MS
 
     def _history_room(self, now_ms: int, room: int, held_rows: int) -> int:
         if held_rows <= len(self._live):
             return 0
-        if self._is_silent(now_ms):
+        if self.is_silent(now_ms):
             return int(now_ms >= self._probe_ms and room > 0)
         return max(0, min(room, HISTORY_WINDOW - len(self._in_flight)))
 

@@ -124,6 +124,12 @@ class KeyRanges:
         self._first[begin:end] = [first]
         self._last[begin:end] = [last]
 
+    def copied(self) -> KeyRanges:
+        """Return a copy that another thread may read."""
+        copy = KeyRanges(self._limit)
+        copy._first, copy._last = self._first.copy(), self._last.copy()
+        return copy
+
     def update(self, ranges: Iterable[tuple[int, int]]) -> None:
         """Add several ranges."""
         for first, last in ranges:

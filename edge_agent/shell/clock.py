@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import time
 import uuid
 from pathlib import Path
@@ -54,7 +53,7 @@ class SystemClock:
         except OSError:
             # Without /proc every start counts as a boot of its own: held readings are then placed, never mixed.
             self._boot_id = str(uuid.uuid4())
-        self._libc = ctypes.CDLL(ctypes.util.find_library("c") or "libc.so.6", use_errno=True)
+        self._libc = ctypes.CDLL(None)
 
     @property
     def boot_id(self) -> str:

@@ -1,0 +1,241 @@
+"""The gateway's connection to the broker: it comes back by itself, and says what was denied."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import ssl
+import time
+from collections import Counter
+from collections.abc import Callable
+from random import SystemRandom
+from typing import Any, Final, Protocol
+
+import aiomqtt
+import structlog
+
+from config.agent import Mqtt
+from contract.codec import PayloadError, decode, encode
+from contract.state import Online
+from contract.topics import GatewayTopics
+from edge_agent.core.backoff import backoff_s
+from edge_agent.shell import uplink_session
+from edge_agent.shell.uplink_session import MQTT5, MQTT311
+
+_log = structlog.get_logger(__name__)
+
+MAX_IN_CLIENT: Final = 20
+"""Messages that wait for their PUBACK: paho sends all it holds in one burst, and brokers limit what they receive."""
+LONGEST_PAUSE_S: Final = 2.0
+STEADY_S: Final = 10.0
+"""A connection that stood this long was a good one: the next attempt comes at once."""
+_SESSION_TAKEN_OVER: Final = 142
+_MAX_DENIED_NAMES: Final = 256
+
+
+class UplinkListener(Protocol):
+    """Who is told what the connection brings; all calls come on the event loop and must not block."""
+
+    def connected(self) -> None:
+        """A connection stands, presence and subscriptions are sent."""
+
+    def disconnected(self) -> None:
+        """It went."""
+
+    def confirm_received(self, payload: bytes, *, retained: bool) -> None:
+        """A message on `down/confirm`."""
+
+    def command_received(self, payload: bytes, *, retained: bool) -> None:
+        """A message on `down/cmd`."""
+
+
+class Uplink:
+    """One MQTT connection after the other.
+
+    Attributes:
+        nonce: Drawn at each connection; None without one.
+        reason: Why there is no connection, None while there is one.
+        metrics: Counted since the start: connects, published, acknowledged, publish_denied, session_takeovers …
+        denied: (topic, reason) to how often the broker denied a publish.
+    """
+
+    def __init__(
+        self, *, mqtt: Mqtt, topics: GatewayTopics, software: str, now_ms: Callable[[], int], listener: UplinkListener
+    ) -> None:
+        """Prepare; `run` connects.
+
+        Args:
+            mqtt: The broker.
+            topics: Of this gateway.
+            software: The agent's version.
+            now_ms: Milliseconds since 1970 UTC, for `since` of `state/online`.
+            listener: Who is told.
+        """
+        self._mqtt = mqtt
+        self._topics = topics
+        self._software = software
+        self._now_ms = now_ms
+        self._listener = listener
+        self._client: aiomqtt.Client | None = None
+        self._pending: dict[int, tuple[str, float]] = {}
+        self._random = SystemRandom()
+        self._protocol = MQTT5
+        self._since_ms = 0
+        self._told_online_s = 0.0
+        self.nonce: str | None = None
+        self.reason: str | None = "not connected yet"
+        self.metrics: Counter[str] = Counter()
+        self.denied: Counter[tuple[str, str]] = Counter()
+        self.is_connected = asyncio.Event()
+
+    @property
+    def room(self) -> int:
+        """How many messages can be published now."""
+        return MAX_IN_CLIENT - len(self._pending) if self._client is not None else 0
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        """Hand a message to the broker with QoS 1; return False if there is no connection or no room."""
+        if self._client is None or len(self._pending) >= MAX_IN_CLIENT:
+            return False
+        # aiomqtt's publish waits for the PUBACK and hides its reason code; paho's gives both to `_acknowledged`.
+        info = self._client._client.publish(topic, payload, 1, retain)  # noqa: SLF001 - see above
+        if info.rc != 0:
+            self.metrics["publish_failed"] += 1
+            return False
+        self._pending[info.mid] = (topic, time.monotonic())
+        self.metrics["published"] += 1
+        return True
+
+    async def run(self) -> None:
+        """Connect, and connect again, until cancelled."""
+        attempt = 0
+        while True:
+            begun_s = time.monotonic()
+            try:
+                await self._session()
+            except (aiomqtt.MqttError, OSError, ssl.SSLError, ValueError) as error:
+                self._lost(error)
+            if time.monotonic() - begun_s > STEADY_S:
+                attempt = 0
+            pause_s = backoff_s(attempt, first_s=0.1, longest_s=LONGEST_PAUSE_S, fraction=self._random.random())
+            attempt += 1
+            await asyncio.sleep(pause_s)
+
+    async def _session(self) -> None:
+        protocol = self._protocol
+        will = aiomqtt.Will(self._topics.online, self._presence(online=False, nonce=""), qos=1, retain=True)
+        client = await uplink_session.build_client(
+            self._mqtt, gateway=self._topics.gateway, protocol=protocol, will=will
+        )
+        try:
+            try:
+                await uplink_session.connect(client)
+            except aiomqtt.MqttError:
+                if self._mqtt.allow_mqtt311:
+                    self._protocol = MQTT311 if protocol == MQTT5 else MQTT5
+                raise
+            client._client.on_publish = self._acknowledged  # noqa: SLF001 - the reason code, see `publish`
+            wanted = [self._topics.confirm, self._topics.command, self._topics.online]
+            for topic in await uplink_session.subscribe(client, wanted, protocol=protocol):
+                self._denied(topic, "subscription denied")
+            self._begin(client)
+            await self._read(client)
+        except asyncio.CancelledError:
+            self.publish(self._topics.online, self._presence(online=False, nonce=""), retain=True)
+            raise
+        finally:
+            self._client, self.nonce = None, None
+            self._pending.clear()
+            if self.is_connected.is_set():
+                self.is_connected.clear()
+                self._listener.disconnected()
+            await uplink_session.end(client)
+
+    def _begin(self, client: aiomqtt.Client) -> None:
+        self._client, self._since_ms = client, self._now_ms()
+        self._pending.clear()
+        self.nonce = secrets.token_hex(16)
+        self.metrics["connects"] += 1
+        self.publish(self._topics.online, self._presence(online=True, nonce=self.nonce), retain=True)
+        self._told_online_s = time.monotonic()
+        self.reason = None
+        _log.info("broker_connected", host=self._mqtt.host, port=self._mqtt.port, protocol=self._protocol.name)
+        self.is_connected.set()
+        self._listener.connected()
+
+    async def _read(self, client: aiomqtt.Client) -> None:
+        watching = asyncio.create_task(self._watch())
+        try:
+            async for message in client.messages:
+                self._received(message)
+        finally:
+            watching.cancel()
+
+    async def _watch(self) -> None:
+        """End a connection whose broker acknowledges nothing: half open, or hung."""
+        while True:
+            await asyncio.sleep(1.0)
+            if not self._pending:
+                continue
+            _, oldest_s = next(iter(self._pending.values()))
+            if time.monotonic() - oldest_s > self._mqtt.keepalive_s and self._client is not None:
+                self.metrics["unacknowledged_timeouts"] += 1
+                disconnected = self._client._disconnected  # noqa: SLF001 - ends aiomqtt's message iterator
+                if not disconnected.done():
+                    error = aiomqtt.MqttError(f"the broker acknowledged nothing for {self._mqtt.keepalive_s} s")
+                    disconnected.set_exception(error)
+                return
+
+    def _received(self, message: aiomqtt.Message) -> None:
+        topic = str(message.topic)
+        payload = bytes(message.payload)
+        if topic == self._topics.confirm:
+            self._listener.confirm_received(payload, retained=bool(message.retain))
+        elif topic == self._topics.command:
+            self._listener.command_received(payload, retained=bool(message.retain))
+        elif topic == self._topics.online:
+            self._seen_online(payload)
+
+    def _seen_online(self, payload: bytes) -> None:
+        """Contradict a last will of an earlier connection that arrived after this one began."""
+        try:
+            seen = decode(payload, Online, max_bytes=4096)
+        except PayloadError:
+            self.metrics["online_invalid"] += 1
+            return
+        is_ours = seen.online and seen.nonce == self.nonce
+        # At most once a second: two gateways with one name would else do nothing but contradict each other.
+        if not is_ours and not seen.online and time.monotonic() - self._told_online_s >= 1.0 and self.nonce:
+            self._told_online_s = time.monotonic()
+            self.metrics["online_contradicted"] += 1
+            self.publish(self._topics.online, self._presence(online=True, nonce=self.nonce), retain=True)
+
+    def _presence(self, *, online: bool, nonce: str) -> bytes:
+        since_ms = self._since_ms if online else self._now_ms()
+        return encode(Online(online=online, nonce=nonce, sw=self._software, since=since_ms))
+
+    def _acknowledged(self, _client: object, _data: object, mid: int, reason_code: Any, _properties: object) -> None:
+        topic, _ = self._pending.pop(mid, ("", 0.0))
+        if reason_code is not None and reason_code.is_failure:
+            self._denied(topic, str(reason_code))
+        else:
+            self.metrics["acknowledged"] += 1
+
+    def _denied(self, topic: str, reason: str) -> None:
+        self.metrics["publish_denied"] += 1
+        if (topic, reason) not in self.denied:
+            if len(self.denied) >= _MAX_DENIED_NAMES:
+                return
+            _log.error("publish_denied", topic=topic, reason=reason)
+        self.denied[topic, reason] += 1
+
+    def _lost(self, error: Exception) -> None:
+        code = getattr(error, "rc", None)
+        if getattr(code, "value", None) == _SESSION_TAKEN_OVER:
+            self.metrics["session_takeovers"] += 1
+            _log.error("session_taken_over", gateway=self._topics.gateway)
+        reason = str(error) or type(error).__name__
+        if self.reason != reason:
+            _log.warning("broker_lost", host=self._mqtt.host, port=self._mqtt.port, reason=reason)
+        self.reason = reason
+        self.metrics["connection_failures"] += 1
