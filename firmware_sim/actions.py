@@ -40,6 +40,13 @@ class World(Protocol):
             ActionError: There is none of that name, or the fault has no meaning on its line.
         """
 
+    def line_named(self, name: str) -> str:
+        """Return the line's name.
+
+        Raises:
+            ActionError: There is none of that name.
+        """
+
     def set_noise(self, cabinet: Cabinet, sigma: float) -> None:
         """Set the relative error of a cabinet's meters."""
 
@@ -326,8 +333,24 @@ class FaultEnd(DeviceStep):
                 station.faults.pop(self.fault, None)
 
 
+class LineSwitch(Step):
+    """A line breaks down or comes back: the adapter is unplugged, the port closes."""
+
+    do: Literal["line_down", "line_up"]
+    line: str
+
+    def check(self, world: World) -> None:
+        """Look the line up."""
+        world.line_named(self.line)
+
+    def apply(self, world: World) -> None:
+        """Look the line up; whoever owns the lines then switches it."""
+        self.check(world)
+
+
 Action = Annotated[
-    Event
+    LineSwitch
+    | Event
     | PhaseLost
     | PhaseRestored
     | VoltageSet

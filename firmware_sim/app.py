@@ -8,12 +8,12 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from firmware_sim.actions import Action
+from firmware_sim.actions import Action, LineSwitch
 from firmware_sim.clock import SimulatedClock
 from firmware_sim.control import ControlSocket
 from firmware_sim.core.codec import Request
@@ -30,7 +30,11 @@ _SWITCH_INTERVAL_S: Final = 0.0005
 
 
 class Simulator:
-    """Start it, talk to its lines, let its scenario run, stop it."""
+    """Start it, talk to its lines, let its scenario run, stop it.
+
+    Raises:
+        ActionError: The scenario names something that the configuration does not have.
+    """
 
     def __init__(
         self,
@@ -46,10 +50,13 @@ class Simulator:
             line.id: RtuLine(line, self._answer) if isinstance(line, RtuLineConfig) else TcpLine(line, self._answer)
             for line in config.lines
         }
+        for step in scenario.steps if scenario is not None else ():
+            step.check(self.world)
         self._time_line = time_line(scenario) if scenario is not None else []
         self._control = ControlSocket(control, self.apply, self.status) if control is not None else None
         self._journal = Journal(journal) if journal is not None else None
-        self._scenario_task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def _answer(self, line: str, request: Request) -> list[Sending] | None:
         found = self.world.answer(line, request, self.clock.now_s())
@@ -69,7 +76,9 @@ class Simulator:
         """
         # A line's thread must not wait 5 ms, five characters at 9600 baud, for the event loop's thread.
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
+        self._loop = asyncio.get_running_loop()
         try:
+            # Serial lines first: their threads wait in select, which knows descriptors below 1024 only.
             for line in self.lines.values():
                 if isinstance(line, RtuLine):
                     line.start()
@@ -82,14 +91,18 @@ class Simulator:
             await self.stop()
             raise
         self.clock = SimulatedClock(self.clock.factor)
-        self._scenario_task = asyncio.create_task(self._run_scenario())
+        self._begin(self._run_scenario())
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def stop(self) -> None:
         """Close everything; safe to call twice."""
-        if self._scenario_task is not None:
-            self._scenario_task.cancel()
-            await asyncio.gather(self._scenario_task, return_exceptions=True)
-            self._scenario_task = None
+        for task in (tasks := list(self._tasks)):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._control is not None:
             await self._control.stop()
         for line in self.lines.values():
@@ -103,15 +116,28 @@ class Simulator:
     async def _run_scenario(self) -> None:
         for timed in self._time_line:
             await asyncio.sleep(self.clock.wait_s(timed.at_s))
-            self.world.apply(timed.action, timed.at_s)
+            self._carry_out(timed.action, timed.at_s)
+
+    def _carry_out(self, action: Action, at_s: float) -> None:
+        self.world.apply(action, at_s)
+        if isinstance(action, LineSwitch) and self._loop is not None:
+            # Lines belong to the loop; actions may come from any thread.
+            switching = self._switch(self.lines[action.line], up=action.do == "line_up")
+            self._loop.call_soon_threadsafe(self._begin, switching)
+
+    async def _switch(self, line: RtuLine | TcpLine, *, up: bool) -> None:
+        if isinstance(line, RtuLine):
+            (line.start if up else line.stop)()
+        else:
+            await (line.start if up else line.stop)()
 
     def apply(self, action: Action) -> None:
-        """Carry out an action now, whatever its `at_s` says.
+        """Carry out an action now, whatever its `at_s` says; a line switches a moment later.
 
         Raises:
             ActionError: It names something that is not there.
         """
-        self.world.apply(action, self.clock.now_s())
+        self._carry_out(action, self.clock.now_s())
 
     def ready(self) -> dict[str, Any]:
         """Return where the lines are: a path or host and port each, the control socket, the process id."""

@@ -54,7 +54,7 @@ class RtuLine:
         timing = LineTiming(baud=config.baud, parity=config.parity, stop_bits=config.stop_bits)
         self._wire = RtuWire(timing, turnaround_s=config.turnaround_s, early=config.early)
         self._answering = answering
-        self._thread = threading.Thread(target=self._run, name=f"line-{config.id}", daemon=True)
+        self._thread: threading.Thread | None = None
         self._host_fd = self._device_fd = self._wake_in = self._wake_out = -1
 
     @property
@@ -63,11 +63,13 @@ class RtuLine:
         return self._wire.counters
 
     def start(self) -> None:
-        """Open the pseudo-terminal, set the link and begin to listen.
+        """Open the pseudo-terminal, set the link and begin to listen; does nothing on an open line.
 
         Raises:
             LinkInUseError: The link's path is a real file or folder.
         """
+        if self._host_fd >= 0:
+            return
         self._device_fd, self._host_fd = pty.openpty()
         tty.setraw(self._host_fd)
         settings = termios.tcgetattr(self._host_fd)
@@ -78,6 +80,8 @@ class RtuLine:
         self.path = os.ttyname(self._host_fd)
         if self.config.link is not None:
             self._link(Path(self.config.link))
+        self._wire.clear()
+        self._thread = threading.Thread(target=self._run, name=f"line-{self.config.id}", daemon=True)
         self._thread.start()
 
     def _link(self, link: Path) -> None:
@@ -90,12 +94,16 @@ class RtuLine:
         self.path = str(link)
 
     def stop(self) -> None:
-        """End the thread, close the pseudo-terminal and take the link away if it is still ours."""
+        """End the thread, close the pseudo-terminal and take the link away if it is still ours.
+
+        A host that has it open sees what an unplugged adapter gives: an input/output error.
+        """
         if self._host_fd < 0:
             return
-        os.write(self._wake_in, b"x")
-        if self._thread.is_alive():
+        if self._thread is not None:
+            os.write(self._wake_in, b"x")
             self._thread.join()
+            self._thread = None
         if self.config.link is not None:
             link = Path(self.config.link)
             if link.is_symlink() and str(link.readlink()) == os.ttyname(self._host_fd):

@@ -77,6 +77,7 @@ class MeterConfig(StrictModel):
     kind: Literal["sdm630"]
     line: Id
     unit: Unit = 1
+    holes: Literal["refuse", "zero"] = "refuse"
     missing: Share | None = None
 
 

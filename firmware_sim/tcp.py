@@ -15,6 +15,8 @@ MAX_CONNECTIONS: Final = 64
 MAX_PENDING: Final = 256
 """Answers that a connection may have waiting; a peer that asks for more is cut off."""
 
+_ACCEPT_TURNS: Final = 4
+
 Answering = Callable[[str, Request], list[Sending] | None]
 
 
@@ -41,11 +43,18 @@ class TcpLine:
         self._answering = answering
         self._server: asyncio.Server | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the port takes connections."""
+        return self._server is not None
+
     async def start(self) -> None:
-        """Listen; `port` is the real one from then on."""
+        """Listen; `port` is the real one from then on, also after a stop. Does nothing on an open line."""
+        if self._server is not None:
+            return
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: _Connection(self), self.config.host, self.config.port, backlog=MAX_CONNECTIONS
+            lambda: _Connection(self), self.config.host, self.port, backlog=MAX_CONNECTIONS
         )
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -53,11 +62,20 @@ class TcpLine:
         """Stop listening and cut every connection."""
         if self._server is None:
             return
-        self._server.close()
-        for connection in list(self.open_connections):
-            connection.abort()
-        await self._server.wait_closed()
-        self._server = None
+        server, self._server = self._server, None
+        loop = asyncio.get_running_loop()
+        for listening in server.sockets:
+            loop.remove_reader(listening.fileno())
+        # An accepted connection reaches its protocol some turns of the loop later; until then the server
+        # may not be closed, or Python 3.11 drops that connection without closing it.
+        for _ in range(_ACCEPT_TURNS):
+            await asyncio.sleep(0)
+        while self.open_connections:
+            for connection in list(self.open_connections):
+                connection.abort()
+            await asyncio.sleep(0)
+        server.close()
+        await server.wait_closed()
 
     def answer(self, request: Request) -> list[Sending]:
         """Return what goes out for one request; a gateway without that unit stays silent."""
@@ -80,12 +98,13 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - create_server gives no other
         self._transport = transport
-        if len(self._line.open_connections) >= MAX_CONNECTIONS:
+        refused = len(self._line.open_connections) >= MAX_CONNECTIONS
+        self._line.open_connections.add(self)
+        if refused or not self._line.is_open:
             self._line.counters.refused_connections += 1
             transport.abort()
             return
         self._line.counters.connections += 1
-        self._line.open_connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc

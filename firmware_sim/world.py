@@ -89,6 +89,7 @@ class World:
             baud=serial.baud,
             parity=serial.parity,
             stop_bits=serial.stop_bits,
+            holes_read_zero=device.holes == "zero",
         )
         self._meters.setdefault(config.id, []).append(meter)
         missing = config.missing if device.missing is None else device.missing
@@ -138,6 +139,12 @@ class World:
             if fault is not None and not suits(fault, self._transport[self._line_of[name]]):
                 raise ActionError("fault", f"'{fault}' has no meaning on the serial line of '{name}'")
         return [self.stations[name] for name in names]
+
+    def line_named(self, name: str) -> str:
+        """Return the line's name if there is such a line."""
+        if name not in self.units:
+            raise ActionError("line", f"no line '{name}'; there is {', '.join(list(self.units)[:10])}")
+        return name
 
     def set_noise(self, cabinet: Cabinet, sigma: float) -> None:
         """Set the relative error of a cabinet's meters."""

@@ -125,6 +125,32 @@ async def _serve(simulator: Any, ready_file: Path | None, *, as_json: bool) -> N
         print(TEXTS.text("stopped"), flush=True)
 
 
+@main.command(help=TEXTS.text("control_command_help"))
+@click.argument("socket", type=_FILE)
+@click.argument("do")
+@click.argument("facts", nargs=-1, metavar="[KEY=VALUE]...")
+@_shared_options
+def control(*, socket: Path, do: str, facts: tuple[str, ...], as_json: bool) -> None:
+    """Send one command to a running simulator."""
+    from firmware_sim.cli.control import SocketSilentError, command_of, send
+
+    try:
+        answer = send(socket, command_of(do, facts))
+    except ValueError as error:
+        raise click.UsageError(TEXTS.text("fact_wanted", fact=error)) from error
+    except (OSError, SocketSilentError) as error:
+        print(TEXTS.text("not_open", error=error), file=sys.stderr)
+        sys.exit(EXIT_NOT_OPEN)
+    if as_json or (answer["ok"] and len(answer) > 1):
+        print(json.dumps(answer, ensure_ascii=False, indent=None if as_json else 2))
+    elif answer["ok"]:
+        print(TEXTS.text("done"))
+    else:
+        print(answer["error"], file=sys.stderr)
+    if not answer["ok"]:
+        sys.exit(click.UsageError.exit_code)
+
+
 @main.group(help=TEXTS.text("scenario_help"))
 def scenario() -> None:
     """Group the commands on scenario files."""

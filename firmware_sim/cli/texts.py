@@ -41,6 +41,12 @@ TEXTS: Final = Texts(
         ),
         "json_help": ("Print JSON.", "In ra dạng JSON."),
         "scenario_help": ("Look at scenario files.", "Xem và kiểm tra tệp kịch bản."),
+        "control_command_help": (
+            "Send one command to a running simulator: firmware-sim control SOCKET mains_lost cabinet=c-117.",
+            "Gửi một lệnh đến trình giả lập đang chạy: firmware-sim control SOCKET mains_lost cabinet=c-117.",
+        ),
+        "fact_wanted": ("'{fact}' is not KEY=VALUE", "'{fact}' không có dạng KHÓA=GIÁ TRỊ"),
+        "done": ("done", "đã xong"),
         "check_help": (
             "Check FILE; with --config also the names of cabinets, circuits and devices.",
             "Kiểm tra FILE; có --config thì kiểm tra cả tên tủ, lộ và thiết bị.",

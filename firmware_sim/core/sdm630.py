@@ -136,6 +136,10 @@ INPUT_VALUES: Final[dict[int, Value]] = {
 """Input registers: volts, amperes, W, VA, var, degrees, Hz, kWh, kvarh."""
 
 
+def _hole(_: Measured) -> float:
+    return 0.0
+
+
 class Sdm630(Device):
     """The meter of a cabinet; silent while its supply is dead and during its start."""
 
@@ -152,10 +156,12 @@ class Sdm630(Device):
         baud: int = 9600,
         parity: str = "N",
         stop_bits: int = 1,
+        holes_read_zero: bool = False,
     ) -> None:
         self.cabinet = cabinet
         self.sigma = sigma
         self._noise = noise
+        self._holes_read_zero = holes_read_zero
         self._settings: dict[int, float] = {
             0x12: _FORMAT_CODES.get((parity, stop_bits), 0),
             0x14: unit,
@@ -168,19 +174,24 @@ class Sdm630(Device):
         return self.cabinet.meter_powered()
 
     def read_words(self, function: int, address: int, count: int, now_s: float) -> Sequence[int]:
-        """Return float32 values as two words each; reads start and end between values."""
+        """Return float32 values as two words each; reads start and end between values.
+
+        Public decoders read the first 60 registers of real meters at once, over addresses that no list
+        names; with `holes_read_zero` these read 0 up to the last known register.
+        """
         if address % 2:
             raise Refusal(ILLEGAL_ADDRESS)
         if count % 2:
             raise Refusal(ILLEGAL_VALUE)
         wanted = range(address, address + count, 2)
         known = self._settings if function == READ_HOLDING else INPUT_VALUES
-        if any(register not in known for register in wanted):
+        unknown = [register for register in wanted if register not in known]
+        if unknown and (not self._holes_read_zero or unknown[-1] > max(known)):
             raise Refusal(ILLEGAL_ADDRESS)
         if function == READ_HOLDING:
-            values = [self._settings[register] for register in wanted]
+            values = [self._settings.get(register, 0.0) for register in wanted]
         else:
             self.cabinet.advance(now_s)
             measured = measure(self.cabinet.electrical(), self.sigma, self._noise)
-            values = [INPUT_VALUES[register](measured) for register in wanted]
+            values = [INPUT_VALUES.get(register, _hole)(measured) for register in wanted]
         return struct.unpack(f">{count}H", struct.pack(f">{count // 2}f", *values))

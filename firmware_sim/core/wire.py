@@ -149,6 +149,12 @@ class RtuWire:
             self._heard.clear()
             self.counters.wrong_speed += 1
 
+    def clear(self) -> None:
+        """Forget what is under way; the counters stay."""
+        self._heard.clear()
+        self._waiting.clear()
+        self._pieces.clear()
+
     def reply(self, sendings: list[Sending], now_s: float) -> None:
         """Queue a reply to the request that was heard last; each byte takes its time on the wire."""
         ready_s = self._heard_end_s + max(self.timing.gap_s, self._turnaround_s)

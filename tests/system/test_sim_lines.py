@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import serial
+from click.testing import CliRunner
 from modbus_tk import modbus_rtu
 from pymodbus import ModbusException
 from pymodbus.client import ModbusSerialClient, ModbusTcpClient
@@ -25,6 +26,7 @@ from pymodbus.pdu import ModbusPDU
 from pyModbusTCP.client import ModbusClient
 
 from firmware_sim.app import Simulator, running
+from firmware_sim.cli import main
 from firmware_sim.core.counter import counter_value, fixed_value
 from firmware_sim.core.wire import LineTiming
 from firmware_sim.line import RtuLine
@@ -274,6 +276,45 @@ def test_a_disconnect_fault_and_a_broken_stream_end_the_connection(simulator: Si
     assert line.counters.broken_streams == 1
 
 
+def test_a_port_closes_and_comes_back_as_it_was(simulator: Simulator) -> None:
+    number = port(simulator)
+    with tcp_client(simulator) as client:
+        assert not client.read_coils(0, count=8, device_id=2).isError()
+        actions(simulator, {"do": "line_down", "line": "tcp-1"})
+        wait_until(lambda: not listens(number), 10.0, "the port to close")
+        with pytest.raises(ModbusException):
+            checked(client.read_coils(0, count=8, device_id=2))
+    actions(simulator, {"do": "line_up", "line": "tcp-1"})
+    wait_until(lambda: listens(number), 10.0, "the port to open")
+    assert port(simulator) == number
+    with tcp_client(simulator) as client:
+        assert not client.read_coils(0, count=8, device_id=2).isError()
+
+
+def listens(number: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", number), 1.0).close()
+    except ConnectionError:
+        # Refused, or reset while the port was closing.
+        return False
+    return True
+
+
+def test_an_adapter_is_unplugged_and_its_link_comes_back(simulator: Simulator, tmp_path: Path) -> None:
+    link = tmp_path / "bus-1"
+    with serial.Serial(str(link), 9600, timeout=2.0) as port_:
+        assert len(exchange(port_, "01 04 00 00 00 02 71 cb", 9)) == 9
+        actions(simulator, {"do": "line_down", "line": "bus-1"})
+        wait_until(lambda: not link.is_symlink(), 10.0, "the link to go")
+        with pytest.raises(serial.SerialException):
+            exchange(port_, "01 04 00 00 00 02 71 cb", 9)
+    actions(simulator, {"do": "line_up", "line": "bus-1"}, {"do": "line_up", "line": "bus-1"})
+    wait_until(link.is_symlink, 10.0, "the link to come back")
+    with serial.Serial(str(link), 9600, timeout=2.0) as port_:
+        assert len(exchange(port_, "01 04 00 00 00 02 71 cb", 9)) == 9
+    assert bus(simulator).counters.requests == 2
+
+
 def test_the_journal_holds_what_the_client_got(simulator: Simulator, tmp_path: Path) -> None:
     got: list[tuple[str, int, list[int]]] = []
     with tcp_client(simulator) as client:
@@ -361,6 +402,11 @@ class Process:
         return self._process.returncode, out, err
 
 
+def command(control: Path, *words: str) -> tuple[int, str]:
+    result = CliRunner().invoke(main, ["control", str(control), *words], env={"LAMPLIGHTER_LANG": "en"})
+    return result.exit_code, result.stdout
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_serves_its_scenario_and_stops_cleanly(tmp_path: Path, number: int) -> None:
     config = write_config(tmp_path)
@@ -385,6 +431,12 @@ def test_the_command_serves_its_scenario_and_stops_cleanly(tmp_path: Path, numbe
         assert process.ask(do="mains_restored", cabinet="c-1") == {"ok": True}
         assert process.ask(do="status")["cabinets"]["c-1"]["mains_ok"] is True
         assert process.ask(do="explode")["ok"] is False
+        assert command(process.control, "voltage", "cabinet=c-2", "phase=2", "voltage_v=262") == (0, "done\n")
+        assert process.ask(do="status")["cabinets"]["c-2"]["voltage_v"] == [230.0, 262.0, 230.0]
+        code, shown = command(process.control, "status")
+        assert code == 0
+        assert json.loads(shown)["cabinets"]["c-2"]["voltage_v"] == [230.0, 262.0, 230.0]
+        assert command(process.control, "voltage", "cabinet=c-9", "voltage_v=1") == (2, "")
     finally:
         code, out, err = process.end(number)
     assert (code, err) == (0, "")

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import json
+import re
 import string
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from click.testing import CliRunner
 
+from firmware_sim.actions import Action
 from firmware_sim.cli import main
+from firmware_sim.cli.control import command_of
 from firmware_sim.cli.texts import TEXTS
+from firmware_sim.core.cabinet import SIGNALS
+from firmware_sim.core.faults import FAULT_NAMES
 
 EXAMPLES = Path(__file__).parents[3] / "config" / "examples"
 SCENARIO = str(EXAMPLES / "scenario.yaml")
@@ -56,6 +62,35 @@ def test_run_ends_with_3_on_a_bad_configuration(tmp_path: Path) -> None:
 def test_wrong_usage_ends_with_2() -> None:
     assert CliRunner().invoke(main, ["scenario", "show"]).exit_code == 2
     assert CliRunner().invoke(main, ["dance"]).exit_code == 2
+
+
+def test_words_become_a_command() -> None:
+    assert command_of("phase_lost", ["cabinet=c-117", "phase=2", "voltage_v=112.5"]) == {
+        "do": "phase_lost",
+        "cabinet": "c-117",
+        "phase": 2,
+        "voltage_v": 112.5,
+    }
+    assert command_of("fault", ['device=["a/b","c/d"]'])["device"] == ["a/b", "c/d"]
+    for word in ("phase", "=2"):
+        with pytest.raises(ValueError, match=word):
+            command_of("phase_lost", [word])
+
+
+def test_a_command_to_nobody_ends_with_1(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["control", str(tmp_path / "nobody"), "status"])
+    assert result.exit_code == 1
+    assert result.stderr
+    assert CliRunner().invoke(main, ["control", "x", "voltage", "phase"]).exit_code == 2
+
+
+def test_the_documentation_names_every_word_that_the_files_know() -> None:
+    text = (EXAMPLES.parents[1] / "docs" / "simulator.md").read_text(encoding="utf-8")
+    words = set(re.findall(r"`([a-z0-9_]+)`", text))
+    actions = {word for part in get_args(get_args(Action)[0]) for word in get_args(part.model_fields["do"].annotation)}
+    assert len(actions) == 30
+    signals = {name for name in SIGNALS if not re.fullmatch(r"contactor_feedback_[2-8]", name)}
+    assert actions | set(FAULT_NAMES) | signals <= words
 
 
 def test_show_prints_the_time_line_in_order() -> None:

@@ -106,6 +106,17 @@ def test_thirty_values_are_the_most_that_the_meter_gives(build: Build) -> None:
     assert len(bytes.fromhex(reply)) == 2 + 84
 
 
+def test_holes_read_zero_only_where_the_configuration_says_so(build: Build) -> None:
+    device = Sdm630(build(), Noise(1, "m"), holes_read_zero=True)
+    answer = serve(device, bytes.fromhex("04 00 00 00 3c"), 0.0)
+    assert answer is not None
+    values = struct.unpack(">30f", answer.pdu[2:])
+    assert values[:3] == pytest.approx((230.0, 230.0, 230.0))
+    assert values[0x2C // 2] == 0.0
+    assert ask(device, "04 01 60 00 02") == "84 02"
+    assert ask(meter(build()), "04 00 00 00 3c") == "84 02"
+
+
 def test_a_meter_without_mains_says_nothing_at_all(build: Build) -> None:
     cabinet = build()
     device = meter(cabinet)

@@ -6,6 +6,7 @@ import pytest
 
 from config.errors import ConfigErrors
 from firmware_sim.actions import ActionError
+from firmware_sim.app import Simulator
 from firmware_sim.control import ControlSocket
 from firmware_sim.models import SimulatorConfig
 from firmware_sim.scenario import load_config, load_scenario, time_line
@@ -260,6 +261,12 @@ def test_an_action_on_several_cabinets_happens_on_all_or_none(world: World, tmp_
     with pytest.raises(ActionError, match="no cabinet 'c-9'"):
         world.apply(scenario.steps[0], 0.0)
     assert world.cabinets["c-1"].supply.mains
+
+
+def test_a_simulator_refuses_a_scenario_of_another_configuration(tmp_path: Path, config: SimulatorConfig) -> None:
+    strange = load_scenario(write(tmp_path, "s.yaml", "steps:\n  - {line: bus-9, do: line_down}\n"))
+    with pytest.raises(ActionError, match="no line 'bus-9'; there is bus-1, tcp-1"):
+        Simulator(config, strange)
 
 
 def test_counters_are_numbered_by_unit(tmp_path: Path) -> None:
