@@ -195,3 +195,4 @@ class TcpConnectionLine:
             await turn
             self._pass_on()
         self._drop()
+        await asyncio.sleep(0)  # the transport closes its socket in the loop's next pass

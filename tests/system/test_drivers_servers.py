@@ -10,6 +10,7 @@ import threading
 import time
 import tty
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 import serial
@@ -23,6 +24,12 @@ from drivers.base import Driver, Line
 from drivers.errors import RefusedError, UnsupportedError
 from drivers.registry import build_driver, open_line
 from tests.servers.waiting import free_port
+
+# Both libraries come without annotations.
+new_tcp_server: Any = ModbusServer
+new_rtu_server: Any = modbus_rtu.RtuServer
+# modbus_tk calls threading's old names.
+pytestmark = pytest.mark.filterwarnings("ignore:is.* is deprecated:DeprecationWarning")
 
 VOLTS = (231.685, 229.5, 0.0)
 
@@ -75,7 +82,7 @@ class Bridge:
 @pytest.fixture
 def tcp_line() -> Generator[Line]:
     port = free_port()
-    server = ModbusServer(host="127.0.0.1", port=port, no_block=True)
+    server = new_tcp_server(host="127.0.0.1", port=port, no_block=True)
     server.start()
     for place, volt in enumerate(VOLTS):
         server.data_bank.set_input_registers(2 * place, list(words(volt)))
@@ -89,7 +96,7 @@ def tcp_line() -> Generator[Line]:
 @pytest.fixture
 def serial_line() -> Generator[Line]:
     bridge = Bridge()
-    server = modbus_rtu.RtuServer(serial.Serial(bridge.paths[0], 19_200))
+    server = new_rtu_server(serial.Serial(bridge.paths[0], 19_200))
     unit = server.add_slave(1)
     # Only what the meter has: the rest is refused with exception 2.
     unit.add_block("inputs", defines.ANALOG_INPUTS, 0, 0x24)

@@ -57,12 +57,25 @@ class FaultyDevice:
         self._random = random.Random(seed)
         self.fault: str | None = None
         self.given: Counter[str] = Counter()
+        self._connections: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        try:
             while await self._answer(reader, writer):
                 await writer.drain()
-        writer.close()
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+            self._connections.discard(task)
+
+    async def stop(self) -> None:
+        await asyncio.gather(*self._connections)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         transaction, protocol, length, unit = struct.unpack(">HHHB", await reader.readexactly(7))
@@ -137,6 +150,7 @@ async def read_all(device: FaultyDevice) -> tuple[Counter[tuple[str, str]], TcpC
         outcomes[device.fault or "none", "right" if right else "wrong"] += 1
     await line.close()
     server.close()
+    await device.stop()
     return outcomes, line
 
 
