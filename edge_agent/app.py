@@ -209,11 +209,7 @@ class Agent:
             "malformed": sum(_malformed(self._malformed()).values()),
             "rss_bytes": resident_bytes(),
         }
-        for key in ("spool_batches", "spool_bytes", "oldest_age_s"):
-            value = delivered.get(key)
-            if isinstance(value, int | float):
-                values[key] = value
-        return values
+        return values | {key: value for key, value in undelivered(delivered).items() if value is not None}
 
     def _malformed(self) -> dict[str, int]:
         """Return every metric of malformed input, the lines' by `modbus_`, the commands' by `command_`."""
@@ -221,7 +217,10 @@ class Agent:
         for line in self._fleet.lines:
             for name in MODBUS_FAULTS:
                 counted[f"modbus_{name}"] = counted.get(f"modbus_{name}", 0) + int(getattr(line.counters, name))
-        counted.update(self._commands.counters)
+        metrics = self._delivery.status().get("metrics")
+        for counts in (self._commands.counters, metrics if isinstance(metrics, Mapping) else {}):
+            for name, count in counts.items():
+                counted[name] = counted.get(name, 0) + count
         return counted
 
     async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -234,6 +233,7 @@ class Agent:
 
     def _status(self) -> dict[str, Any]:
         monotonic_ms = self._clock.monotonic_ms()
+        delivered = self._delivery.status()
         return {
             "running": True,
             "gateway": self._config.gateway,
@@ -242,7 +242,9 @@ class Agent:
             "clock_synced": self._clock.synchronised(),
             "connected": self._delivery.nonce is not None,
             "rss_bytes": resident_bytes(),
-            "delivery": self._delivery.status(),
+            "clock_required": self._config.clock.require_sync,
+            "undelivered": undelivered(delivered),
+            "delivery": delivered,
             "lighting": self._lighting.status() if self._lighting else None,
             "devices": self._poller.status(monotonic_ms),
             "malformed": _malformed(self._malformed()),
@@ -265,16 +267,28 @@ MODBUS_FAULTS: Final = (
     "timeouts", "truncated", "crc_errors", "noise", "babble", "wrong_unit", "wrong_function", "wrong_length",
     "wrong_transaction", "wrong_protocol", "wrong_echo", "late_bytes",
 )  # fmt: skip
+_MALFORMED_KINDS: Final = ("_oversized", "_nested", "_not_json", "_invalid")
 _NOT_MALFORMED: Final = frozenset({"modbus_timeouts"})
 
 
 def _malformed(counted: Mapping[str, int]) -> dict[str, int]:
     """Return the metrics that speak of malformed input: damaged answers, and messages that are no commands."""
-    kinds = {"command_oversized", "command_nested", "command_not_json", "command_invalid"}
     return {
         name: count
         for name, count in counted.items()
-        if name in kinds or (name.startswith("modbus_") and name not in _NOT_MALFORMED)
+        if name.endswith(_MALFORMED_KINDS) or (name.startswith("modbus_") and name not in _NOT_MALFORMED)
+    }
+
+
+def undelivered(delivered: Mapping[str, object]) -> dict[str, float | None]:
+    """Return what the centre does not have yet, from delivery's own status."""
+    spool = delivered["spool"]
+    if not isinstance(spool, Mapping):
+        raise TypeError("delivery's status has no spool")
+    return {
+        "spool_batches": sum(spool["rows"].values()) + spool["held"],
+        "spool_bytes": spool["bytes"],
+        "oldest_age_s": spool["oldest_age_s"],
     }
 
 

@@ -49,7 +49,7 @@ def _not_running(config: AgentConfig, *, as_json: bool) -> ExitCode:
     except (OSError, sqlite3.Error) as error:
         fail(ExitCode.NO_ANSWER, TEXTS.text("spool_unreadable", error=error), "status", as_json=as_json)
     if as_json:
-        print_json("status", running=False, gateway=config.gateway, delivery=spool)
+        print_json("status", running=False, gateway=config.gateway, undelivered=spool)
     elif spool is None:
         say(TEXTS.text("no_spool", file=file))
     else:

@@ -26,7 +26,7 @@ def status_lines(status: Mapping[str, Any], *, show_all: bool = False) -> list[s
             memory=size_text(status["rss_bytes"]),
         ),
         _connection(status),
-        undelivered_line(status["delivery"]),
+        undelivered_line(status["undelivered"]),
         *_lighting(status.get("lighting")),
         _malformed(status["malformed"]),
         "",
@@ -35,16 +35,16 @@ def status_lines(status: Mapping[str, Any], *, show_all: bool = False) -> list[s
     return [fit(line, WIDTH_CELLS) for line in lines + _devices(status["devices"], room)]
 
 
-def undelivered_line(delivery: Mapping[str, Any]) -> str:
+def undelivered_line(waiting: Mapping[str, Any]) -> str:
     """Return how much the centre does not have yet."""
-    batches = delivery.get("spool_batches") or 0
+    batches = waiting["spool_batches"]
     if not batches:
         return TEXTS.text("all_delivered")
-    age_s = delivery.get("oldest_age_s")
+    age_s = waiting["oldest_age_s"]
     return TEXTS.text(
         "undelivered",
         batches=batches,
-        size=size_text(delivery.get("spool_bytes") or 0),
+        size=size_text(waiting["spool_bytes"]),
         age=TEXTS.text("unknown") if age_s is None else span_text(age_s),
     )
 
@@ -77,7 +77,7 @@ def fit(text: str, width_cells: int) -> str:
 
 def _connection(status: Mapping[str, Any]) -> str:
     connected = TEXTS.text("connected" if status["connected"] else "disconnected")
-    reason = status["delivery"].get("last_error")
+    reason = status["delivery"].get("broker_reason")
     if not status["connected"] and reason:
         connected += f" ({reason})"
     synced = "clock_synced" if status["clock_synced"] else "clock_not_synced"

@@ -126,6 +126,7 @@ class Lighting:
         """Return what `edge-agent status` shows."""
         return {
             "program": self._schedule.program,
+            "timezone": self._place.timezone,
             **{key: self._told[key] for key in ("lamps_due", "reason", "next_change_ms") if key in self._told},
             "outputs": {
                 output.point: {"target": output.target, "commanded": output.commanded, "shown": output.shown}

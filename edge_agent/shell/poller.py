@@ -62,6 +62,7 @@ class DevicePoller:
         self._unsupported: set[DevicePoint] = set()
         self._newest_ms = 0
         self._newest_monotonic_ms = 0
+        self._first = device.driver.points[:1]
         self._told_s = 0.0
         self._retry_s = 0.0
         self._extra: dict[DevicePoint, None] = {}
@@ -144,7 +145,7 @@ class DevicePoller:
         try:
             reading = await driver.probe()
             if reading is None and self.breaker.is_open:
-                await driver.read(driver.points[:1])
+                await driver.read(self._first)
         except UnsupportedError as error:
             if self.device.profile.probe is not None:
                 self._wrong_type(error)

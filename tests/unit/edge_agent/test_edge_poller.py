@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+
+from config.agent import Intervals
+from contract.reading import Block, Cause
+from drivers.errors import LineDownError, UnsupportedError
+from edge_agent.shell.devices import Device
+from edge_agent.shell.poller import Poller
+from tests.unit.edge_agent.virtual_agent import (
+    MemoryBus,
+    VirtualClock,
+    memory_device,
+    run_for,
+    run_virtual,
+    silent,
+    spec,
+)
+
+U1 = spec("u1", unit="V", poll="fast", urgent=True, urgent_levels=(115.0, 195.0))
+MAINS = spec("mains_ok", table="discrete", type="bool", poll="fast", urgent=True)
+ENERGY = spec("energy", unit="Wh", poll="slow")
+POWER = spec("p", unit="W")
+
+
+class Sink(list[Block]):
+    def __call__(self, device: Device, block: Block) -> None:
+        assert device.id == block.device
+        self.append(block)
+
+    def causes(self) -> list[Cause]:
+        return [next(iter(block.causes.values()), Cause.OK) for block in self]
+
+
+def poll_for(clock: VirtualClock, seconds: float, *devices: Device) -> tuple[Poller, Sink]:
+    sink = Sink()
+    poller = Poller(devices, clock, sink)
+    run_virtual(clock, run_for(seconds, poller.run()))
+    return poller, sink
+
+
+def test_each_class_has_its_interval_and_shares_reads() -> None:
+    clock = VirtualClock()
+    device, driver = memory_device(clock, [U1, POWER, ENERGY])
+    poll_for(clock, 120.5, device)
+    counts = {key: sum(key in keys for _, keys in driver.reads) for key in ("u1", "p", "energy")}
+    assert counts == {"u1": 121, "p": 25, "energy": 3}
+    assert len(driver.reads) == 121
+
+
+def test_deadlines_do_not_drift() -> None:
+    clock = VirtualClock()
+    device, driver = memory_device(clock, [U1])
+    driver.answer_s = 0.3
+    poll_for(clock, 600.5, device)
+    assert driver.reads[-1][0] - driver.reads[1][0] == pytest.approx(599.0, abs=0.01)
+
+
+def test_overdue_polls_are_dropped_not_queued() -> None:
+    clock = VirtualClock()
+    device, driver = memory_device(clock, [U1])
+    driver.answer_s = 2.5
+    poller, _ = poll_for(clock, 60.0, device)
+    # Back to back, 2.5 s each, never a queue: what was missed is counted.
+    assert len(driver.reads) == pytest.approx(24, abs=1)
+    assert poller.pollers["meter"].plan.dropped == pytest.approx(36, abs=2)
+
+
+def test_starts_are_staggered_over_a_line() -> None:
+    clock = VirtualClock()
+    bus = MemoryBus(clock)
+    pairs = [memory_device(clock, [U1], name=f"m{number}", bus=bus) for number in range(10)]
+    for _, driver in pairs:
+        driver.answer_s = 0.001
+    poll_for(clock, 5.0, *(device for device, _ in pairs))
+    starts = [driver.probes[0] for _, driver in pairs]
+    assert [round(later - earlier, 3) for earlier, later in itertools.pairwise(starts)] == [0.1] * 9
+
+
+def test_a_driver_error_becomes_bad_with_its_cause() -> None:
+    clock = VirtualClock()
+    device, driver = memory_device(clock, [U1])
+    driver.error = LineDownError("no such device")
+    poller, sink = poll_for(clock, 0.6, device)
+    assert sink.causes() == [Cause.LINE_DOWN]
+    assert sink[0].values == (None,)
+    assert poller.status(clock.monotonic_ms())[0]["failures"] == {"line_down": 1}
+
+
+def test_a_dead_device_is_told_once_then_slowly_and_comes_back() -> None:
+    clock = VirtualClock()
+    device, driver = memory_device(clock, [U1, POWER])
+    driver.error = silent()
+    sink = Sink()
+    poller = Poller((device,), clock, sink)
+
+    async def scenario() -> None:
+        await run_for(200.0, poller.run())
+
+    run_virtual(clock, scenario())
+    aside = [block for block in sink if Cause.SET_ASIDE in block.causes.values()]
+    assert [set(block.keys) for block in aside] == [{"u1", "p"}] * len(aside)
+    assert len(aside) == 4
+    status = poller.status(clock.monotonic_ms())[0]
+    assert status["set_aside"] is True
+    assert status["last_good_age_s"] is None
+
+
+def test_a_device_that_returns_is_read_whole_at_once() -> None:
+    clock = VirtualClock()
+    device, driver = memory_device(clock, [U1, ENERGY])
+    driver.error = silent()
+    sink = Sink()
+    poller = Poller((device,), clock, sink)
+
+    async def heal() -> None:
+        await asyncio.sleep(60.0)
+        driver.error = None
+        await asyncio.sleep(1e9)
+
+    run_virtual(clock, run_for(80.0, poller.run(), heal()))
+    good = [block for block in sink if not block.causes]
+    assert set(good[0].keys) == {"u1", "energy"}
+    assert driver.probes[-1] <= good[0].observed_at_ms / 1000
+    assert not poller.pollers["meter"].breaker.is_open
+    assert poller.pollers["meter"].bad_points == {}
+
+
+def test_a_dead_device_leaves_its_line_to_the_others() -> None:
+    clock = VirtualClock()
+    bus = MemoryBus(clock)
+    dead, dead_driver = memory_device(clock, [U1], name="dead", bus=bus, timeout_s=1.0)
+    alive, driver = memory_device(clock, [U1], name="alive", bus=bus)
+    dead_driver.error = silent()
+    poll_for(clock, 3600.0, dead, alive)
+    cost_s = sum(seconds for device, seconds in bus.busy if device == "dead")
+    # Six seconds of failures open the breaker, after that one part in twenty.
+    assert cost_s <= 0.05 * 3600 + 6
+    assert len(driver.reads) >= 3500
+
+
+def test_a_wrong_type_is_unsupported_told_once_and_tried_slowly() -> None:
+    clock = VirtualClock()
+    device, driver = memory_device(clock, [U1, POWER])
+    driver.probe_error = UnsupportedError("u1 is 3e-41, not 150 to 300 V")
+    poller, sink = poll_for(clock, 650.0, device)
+    assert len(driver.probes) == 3
+    assert driver.reads == []
+    assert set(sink.causes()) == {Cause.UNSUPPORTED}
+    assert len(sink) == pytest.approx(11, abs=1)
+    assert poller.status(clock.monotonic_ms())[0]["wrong_type"] is True
+
+
+def test_an_unsupported_point_is_dropped_until_the_device_was_away() -> None:
+    clock = VirtualClock()
+    device, driver = memory_device(clock, [U1, POWER], intervals=Intervals(fast_s=1, normal_s=1))
+    driver.causes["p"] = Cause.UNSUPPORTED
+    sink = Sink()
+    poller = Poller((device,), clock, sink)
+
+    async def away() -> None:
+        await asyncio.sleep(10.0)
+        driver.error = silent()
+        await asyncio.sleep(30.0)
+        driver.error = None
+        driver.causes.clear()
+        await asyncio.sleep(1e9)
+
+    run_virtual(clock, run_for(60.0, poller.run(), away()))
+    before = [keys for at_s, keys in driver.reads if at_s < 1010]
+    after = [keys for at_s, keys in driver.reads if at_s > 1045]
+    assert [keys for keys in before if "p" in keys] == [("u1", "p")]
+    assert sum(keys == ("u1", "p") for keys in after) >= 10
+
+
+def test_times_of_a_point_rise_strictly() -> None:
+    clock = VirtualClock()
+    device, driver = memory_device(clock, [U1], intervals=Intervals(fast_s=0.0005))
+    driver.answer_s = 0.0
+    _, sink = poll_for(clock, 0.2, device)
+    for times in ([block.observed_at_ms for block in sink], [block.monotonic_ms for block in sink]):
+        assert len(times) > 50
+        assert all(later > earlier for earlier, later in itertools.pairwise(times))
+
+
+def test_a_supply_change_reads_all_supplies_at_once() -> None:
+    clock = VirtualClock()
+    slow = Intervals(fast_s=30.0, normal_s=30.0)
+    board, board_driver = memory_device(clock, [MAINS, POWER], name="io")
+    meter, meter_driver = memory_device(clock, [U1, ENERGY], name="meter", intervals=slow)
+    board_driver.values["mains_ok"] = True
+
+    async def cut() -> None:
+        await asyncio.sleep(10.2)
+        board_driver.values["mains_ok"] = False
+        await asyncio.sleep(1e9)
+
+    sink = Sink()
+    poller = Poller((board, meter), clock, sink)
+    run_virtual(clock, run_for(25.0, poller.run(), cut()))
+    seen_s = next(block.monotonic_ms / 1000 for block in sink if block.device == "io" and block.values[0] is False)
+    reread = [(at_s, keys) for at_s, keys in meter_driver.reads if at_s > 1005]
+    assert [keys for _, keys in reread] == [("u1",)]
+    assert reread[0][0] == pytest.approx(seen_s, abs=0.01)
+
+
+def test_a_flickering_supply_does_not_flood_the_line() -> None:
+    clock = VirtualClock()
+    meter, driver = memory_device(clock, [U1], intervals=Intervals(fast_s=0.1))
+    sink = Sink()
+    poller = Poller((meter,), clock, sink)
+
+    async def flicker() -> None:
+        while True:
+            await asyncio.sleep(0.05)
+            driver.values["u1"] = 0.0 if driver.values["u1"] else 230.0
+
+    run_virtual(clock, run_for(30.0, poller.run(), flicker()))
+    assert len(driver.reads) <= 30 * 10 + 30 + 5
+
+
+def test_each_connection_reads_the_alarm_points_again() -> None:
+    clock = VirtualClock()
+    slow = Intervals(fast_s=600.0, normal_s=600.0)
+    device, driver = memory_device(clock, [U1, POWER], intervals=slow)
+    sink = Sink()
+    poller = Poller((device,), clock, sink)
+
+    async def connect() -> None:
+        await asyncio.sleep(5.0)
+        poller.reread_alarms()
+        await asyncio.sleep(1e9)
+
+    run_virtual(clock, run_for(10.0, poller.run(), connect()))
+    assert [keys for _, keys in driver.reads] == [("u1", "p"), ("u1",)]
+
+
+def test_passes_stop_while_a_line_is_stuck() -> None:
+    clock = VirtualClock()
+    device, driver = memory_device(clock, [U1])
+    driver.answer_s = 1e7
+    poller, _ = poll_for(clock, 300.0, device)
+    assert 30 <= poller.passes <= 40
+    healthy, _ = poll_for(VirtualClock(), 300.0)
+    assert healthy.passes in {299, 300}
