@@ -23,7 +23,12 @@ from tests.unit.collector.collector_parts import NOW_MS
 def test_a_letter_is_synchronised_before_append_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
     real = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(os.fstat(descriptor).st_size), real(descriptor)))
+
+    def fsync(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_size)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
     letters = DeadLetterFile(tmp_path / "d.jsonl", 1000)
     letters.append([{"n": 1}, {"n": 2}])
     assert synced[0] == letters.size_bytes() == len(b'{"n":1}\n{"n":2}\n')
