@@ -126,6 +126,7 @@ class Bus:
 
     def _answer(self, exchange: Exchange, deadline_us: int) -> Moment:
         port, character_us = self._port, self._timing.character_us
+        slept = False
         while True:
             data = port.read(deadline_us)
             now_us = port.now_us()
@@ -138,11 +139,13 @@ class Bus:
                     self._counters.late_bytes += exchange.surplus()
                     self._free_us = now_us + max(PIECE_US, self._timing.gap_us)
                 return moment
-            # An answer that has begun may end after the time-out. Sleeping until it must be nearly whole costs
-            # one wake-up, where its bytes one by one would cost ninety.
+            # An answer that has begun may end after the time-out.
             rest_us = round((exchange.missing() - 1) * character_us)
             deadline_us = max(deadline_us, now_us + rest_us + PIECE_US)
-            if rest_us > 0:
+            # Sleeping until it must be nearly whole costs one wake-up, its bytes one by one would cost ninety.
+            # Only once: UARTs hand bytes over in pieces, so a later piece tells less of when the last byte comes.
+            if rest_us > 0 and not slept:
+                slept = True
                 port.wait(now_us + rest_us)
 
     def _stay_quiet(self, fault: Fault, sent_us: int) -> None:
