@@ -164,7 +164,11 @@ class Collector:
                 "dead_letter_bytes": dead_letters.size_bytes,
                 "gateways": gateways.count,
             },
-            troubles={"broker": lambda: self.broker.trouble, "store": lambda: self.writer.trouble},
+            troubles={
+                "broker": lambda: self.broker.trouble,
+                "store": lambda: self.writer.trouble,
+                "alarms": lambda: self._engine.trouble,
+            },
             facts={
                 "name": config.name,
                 "pid": str(os.getpid()),

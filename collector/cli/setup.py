@@ -14,6 +14,7 @@ from config.document import read_document
 from config.errors import ConfigErrors, ConfigProblem
 from config.loader import load_document, resolve
 from config.rules import Rule, load_rules
+from contract.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ def load_setup(file: Path) -> Setup:
             city = load_document(config.city_file, City)
             city = _resolved_city(city, config.city_file.parent)
             problems += _unknown_crews(config, city, file)
+            problems += _schedule_problems(city)
         except ConfigErrors as error:
             problems += error.problems
         try:
@@ -156,6 +158,17 @@ def _unknown_crews(config: CollectorConfig, city: City, file: Path) -> list[Conf
         for number, channels in enumerate(config.notify)
         if channels.crew not in known
     ]
+
+
+def _schedule_problems(city: City) -> list[ConfigProblem]:
+    problems: list[ConfigProblem] = []
+    for path in sorted({city.schedule_file, *(cabinet.schedule_file for cabinet in city.cabinets)} - {None}, key=str):
+        if path is not None:
+            try:
+                load_document(path, Schedule)
+            except ConfigErrors as error:
+                problems += error.problems
+    return problems
 
 
 def _silent_crews(config: CollectorConfig, city: City, file: Path) -> list[ConfigProblem]:

@@ -54,7 +54,7 @@ def status(config_file: Path, as_json: bool) -> None:
     facts = overview.facts
     now_ms = time.time_ns() // 1_000_000
     state = _state(overview, now_ms)
-    troubles = {part: facts.get(part, "") for part in ("broker", "store")}
+    troubles = {part: facts.get(part, "") for part in ("broker", "store", "alarms")}
     if as_json:
         told = {
             "state": state,
@@ -73,6 +73,7 @@ def status(config_file: Path, as_json: bool) -> None:
         click.echo(_headline(overview, now_ms))
         click.echo(f"{text('broker')}: {troubles['broker'] or text('well')}")
         click.echo(f"{text('store', kind=facts.get('store_kind', ''))}: {troubles['store'] or text('well')}")
+        click.echo(f"{text('alarm_state')}: {troubles['alarms'] or text('well')}")
         click.echo(text("counters"))
         language = 1 if process_language() == "vi" else 0
         print_table(

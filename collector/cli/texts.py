@@ -127,6 +127,7 @@ TEXTS: Final = Texts(
         ),
         "broker": ("Broker", "Broker"),
         "store": ("Store ({kind})", "Kho dữ liệu ({kind})"),
+        "alarm_state": ("Alarm state", "Trạng thái cảnh báo"),
         "well": ("all is well", "bình thường"),
         "counters": ("Since it started:", "Từ khi khởi động:"),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -70,7 +71,13 @@ class Engine:
         self._now_ms = now_ms
         self._ticked_ms = 0
         self._reported: set[str] = set()
+        self._state_trouble = ""
         self._connection_changes: collections.deque[bool] = collections.deque(maxlen=16)
+
+    @property
+    def trouble(self) -> str:
+        """Why alarm state is not kept at present; empty while it is."""
+        return self._state_trouble
 
     def connection_changed(self, *, is_connected: bool) -> None:
         """Tell the desk with the next pass; from any thread."""
@@ -81,7 +88,8 @@ class Engine:
         messages = self._ingest.take(GROUP, timeout_s)
         while self._connection_changes:
             is_connected = self._connection_changes.popleft()
-            (self._desk.connected if is_connected else self._desk.disconnected)(self._now_ms())
+            tell = self._desk.connected if is_connected else self._desk.disconnected
+            self._tell(functools.partial(tell, self._now_ms()))
         items = [item for message in messages for item in self._decoded(message)]
         evaluated = self._evaluated(items)
         if messages:
@@ -91,8 +99,19 @@ class Engine:
         now_ms = self._now_ms()
         if not TICK_INTERVAL_MS > now_ms - self._ticked_ms >= 0:
             self._ticked_ms = now_ms
-            self._desk.tick(now_ms)
+            self._tell(lambda: self._desk.tick(now_ms))
         return len(messages)
+
+    def _tell(self, call: Callable[[], None]) -> None:
+        """Call the desk; a commit that fails is made up for by the next one, and is no reason to stop evaluating."""
+        try:
+            call()
+        except (AlarmStateError, sqlite3.Error) as error:
+            self._metrics.add("alarm_state_failed")
+            self._state_trouble = str(error)[:300]
+            self._report("", "alarm state not kept", error=self._state_trouble)
+        else:
+            self._state_trouble = ""
 
     def _decoded(self, message: Message) -> list[_Item]:
         """Return the batch of a message; take any other message at once. Nothing that it holds raises."""
@@ -147,7 +166,7 @@ class Engine:
         elif message.tail == "state/online":
             online = decode(message.payload, Online)
             self._gateways.online(gateway, online)
-            self._desk.online(gateway, online, message.received_ms)
+            self._tell(lambda: self._desk.online(gateway, online, message.received_ms))
         elif message.tail == "state/meta":
             self._learn(gateway, decode(message.payload, Meta, MAX_META_BYTES))
 
@@ -180,7 +199,11 @@ class Engine:
         return list(items)
 
     def _not_evaluated(self, item: _Item, error: Exception) -> None:
-        self._metrics.add("alarm_state_failed" if _is_state_failure(error) else "evaluation_failed")
+        if _is_state_failure(error):
+            self._state_trouble = str(error)[:300]
+            self._metrics.add("alarm_state_failed")
+        else:
+            self._metrics.add("evaluation_failed")
         gateway = item.received.gateway
         self._report(gateway, "batch not evaluated, so not confirmed", error=repr(error)[:300])
 

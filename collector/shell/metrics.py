@@ -24,7 +24,7 @@ COUNTERS: Final[dict[str, tuple[str, str]]] = {
     "foreign_devices": ("devices not of their gateway, parked", "thiết bị không thuộc gateway, đã tách riêng"),
     "kind_conflicts": ("points described with another kind than before", "điểm đo khai báo kiểu khác trước"),
     "devices_refused": ("devices beyond the limit of a gateway", "thiết bị vượt giới hạn của gateway"),
-    "alarm_state_failed": ("batches not confirmed: alarm state not kept", "lô chưa xác nhận: không ghi được cảnh báo"),
+    "alarm_state_failed": ("alarm state not kept, batches not confirmed", "không ghi được cảnh báo, lô chưa xác nhận"),
     "evaluation_failed": ("batches not confirmed: evaluation failed", "lô chưa xác nhận: lỗi xét cảnh báo"),
     "store_dropped": ("batches dropped unconfirmed: store queue full", "lô bỏ qua do đầy hàng đợi lưu"),
     "rows_stored": ("rows stored", "dòng đã lưu"),

@@ -138,13 +138,18 @@ def test_a_crew_that_nobody_can_reach_is_a_finding(run: Commands) -> None:
     assert len(json.loads(vietnamese.output)["findings"]) == 1
 
 
-def test_paths_are_taken_from_the_folder_of_the_file(run: Commands) -> None:
+def test_a_schedule_that_is_missing_is_named(run: Commands) -> None:
+    run.write(city(schedule_file="dusk.yaml"), collector())
+    result = run("check")
+    assert result.exit_code == 3
+    assert "dusk.yaml:1:1:" in result.output
+
+
+def test_paths_are_taken_from_the_folder_of_the_file(run: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     from collector.cli.setup import load_setup
 
-    run.write(
-        city(schedule_file="s.yaml"),
-        collector(store={"kind": "sqlite", "file": "data/x.db"}),
-    )
+    run.write(city(schedule_file="s.yaml"), collector(store={"kind": "sqlite", "file": "data/x.db"}))
+    monkeypatch.setattr("collector.cli.setup._schedule_problems", lambda _city: [])
     setup = load_setup(run.folder / "collector.yaml")
     assert setup.config.state_dir == run.folder / "state"
     assert setup.config.store.file == run.folder / "data" / "x.db"  # type: ignore[union-attr]  # it is the embedded one

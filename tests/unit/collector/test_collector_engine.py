@@ -160,3 +160,21 @@ def test_a_result_of_a_command_is_counted(parts: EngineParts) -> None:
     parts.send("up/cmd", b"[]")
     assert parts.metrics.value("command_results") == 1
     assert parts.metrics.value("payload_invalid") == 1
+
+
+def test_a_disk_that_refuses_the_alarm_state_stops_no_pass_and_is_told(
+    parts: EngineParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_now_ms: int) -> None:
+        raise AlarmStateError("disk full")
+
+    monkeypatch.setattr(parts.desk, "tick", fail)
+    parts.describe()
+    parts.send("up/live", batch_payload())
+    assert parts.engine.trouble == "disk full"
+    assert len(parts.queue) == 1
+    assert parts.metrics.value("handler_errors") == 0
+    monkeypatch.undo()
+    parts.now_ms += 1000
+    parts.engine.run_pass(0)
+    assert parts.engine.trouble == ""
