@@ -22,6 +22,7 @@ from drivers.errors import DriverError
 from edge_agent.shell.built_in import AGENT_POINTS, BUILT_IN_INTERVAL_S, block_of, meta_of, software_version, specs_of
 from edge_agent.shell.clock import SystemClock
 from edge_agent.shell.commands import CommandService, read_key
+from edge_agent.shell.configuration import load_config
 from edge_agent.shell.control import ControlServer, socket_path
 from edge_agent.shell.delivery import Delivery
 from edge_agent.shell.devices import Device, Fleet, build_fleet
@@ -62,11 +63,10 @@ def load(config_file: Path) -> Loaded:
         ConfigErrors: Anything in the files is wrong.
         KeyFileError: The command key cannot be used.
     """
-    config = load_document(config_file, AgentConfig)
-    base = config_file.absolute().parent
-    schedule = load_document(base / config.lighting.schedule_file, Schedule) if config.lighting else None
-    key = read_key(base / config.commands.key_file) if config.commands.key_file else None
-    return Loaded(config=config, base=base, schedule=schedule, key=key)
+    config = load_config(config_file)
+    schedule = load_document(config.lighting.schedule_file, Schedule) if config.lighting else None
+    key = read_key(config.commands.key_file) if config.commands.key_file else None
+    return Loaded(config=config, base=config_file.absolute().parent, schedule=schedule, key=key)
 
 
 class Agent:

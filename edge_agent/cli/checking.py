@@ -18,6 +18,7 @@ from edge_agent.cli.exit_codes import ExitCode
 from edge_agent.cli.output import print_json, print_lines, say
 from edge_agent.cli.words import TEXTS
 from edge_agent.shell.commands import KeyFileError, read_key
+from edge_agent.shell.configuration import load_config
 from edge_agent.shell.control import ControlError, socket_path
 
 Severity = Literal["error", "warning"]
@@ -50,7 +51,7 @@ def check_command(config_file: Path, *, as_json: bool) -> ExitCode:
     findings = Findings()
     config, points = None, 0
     try:
-        config = load_document(config_file, AgentConfig)
+        config = load_config(config_file)
     except ConfigErrors as error:
         findings.errors(error)
     if config is not None:
@@ -102,9 +103,8 @@ def _profile(name: str, document: Document, location: Location, findings: Findin
 
 
 def _check_files(config: AgentConfig, document: Document, findings: Findings) -> None:
-    base = document.file.absolute().parent
     if config.lighting and config.place:
-        file = base / config.lighting.schedule_file
+        file = config.lighting.schedule_file
         try:
             schedule = load_document(file, Schedule)
         except ConfigErrors as error:
@@ -115,13 +115,13 @@ def _check_files(config: AgentConfig, document: Document, findings: Findings) ->
                 findings.problems.append(("warning", problem))
     if config.commands.key_file:
         try:
-            read_key(base / config.commands.key_file)
+            read_key(config.commands.key_file)
         except KeyFileError as error:
             findings.at("error", document, ("commands", "key_file"), str(error))
     elif config.commands.allow and not config.lighting:
         findings.at("warning", document, ("commands",), TEXTS.text("no_key"))
     for where, path in _secret_files(config):
-        if path is not None and not (base / path).is_file():
+        if path is not None and not path.is_file():
             findings.at("error", document, where, f"{path}: no such file")
 
 

@@ -11,13 +11,13 @@ from typing import Any
 from config.agent import AgentConfig
 from config.errors import ConfigErrors
 from config.language import cells, pad, process_language
-from config.loader import load_document
 from config.profile import PointSpec
 from drivers.errors import DriverError, LineDownError
 from drivers.registry import device_points
 from edge_agent.cli.exit_codes import ExitCode
 from edge_agent.cli.output import fail, print_json, print_lines, say
 from edge_agent.cli.words import TEXTS, cause_text
+from edge_agent.shell.configuration import load_config
 from edge_agent.shell.control import ControlError, ask, socket_path
 
 TIMEOUT_S = 35.0
@@ -27,7 +27,7 @@ Answers = dict[str, dict[str, Any]]
 def read_command(config_file: Path, device: str | None, points: list[str], *, as_json: bool) -> ExitCode:
     """Read, print, and return 0, 1 if some points are not good, 4 for a busy port, 5 if a device is silent."""
     try:
-        config = load_document(config_file, AgentConfig)
+        config = load_config(config_file)
         specs = _specs(config, config_file.absolute().parent)
         path = socket_path(config.runtime_dir)
     except (ConfigErrors, ControlError, ValueError) as error:

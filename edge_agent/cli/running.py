@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from importlib import import_module
 from pathlib import Path
 
 from config.errors import ConfigErrors
@@ -13,6 +15,7 @@ from edge_agent.cli.words import TEXTS
 
 def run_command(config_file: Path) -> ExitCode:
     """Run the agent until it is told to stop."""
+    _import_structlog_alone()
     from edge_agent.app import load, run_agent
     from edge_agent.shell.commands import KeyFileError
     from edge_agent.shell.control import AgentRunningError, ControlError
@@ -36,3 +39,14 @@ def run_command(config_file: Path) -> ExitCode:
         say(TEXTS.text("stopped_for", error=error))
         return ExitCode.FINDING
     return ExitCode.OK
+
+
+def _import_structlog_alone() -> None:
+    """Import structlog as on a gateway: where rich is installed it would take 5 MB for coloured tracebacks."""
+    if "rich" in sys.modules:
+        return
+    sys.modules["rich"] = None  # type: ignore[assignment] # None is how an import is refused
+    try:
+        import_module("structlog")
+    finally:
+        del sys.modules["rich"]

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from config.agent import AgentConfig
 from config.errors import ConfigErrors
-from config.loader import load_document
 from edge_agent.cli.exit_codes import ExitCode
 from edge_agent.cli.output import fail, print_json, print_lines, say
 from edge_agent.cli.status_page import status_lines, undelivered_line
 from edge_agent.cli.words import TEXTS
+from edge_agent.shell.configuration import load_config
 from edge_agent.shell.control import ControlError, ask, socket_path
 
 SPOOL_FILE: Final = "spool.db"
@@ -23,7 +23,7 @@ TIMEOUT_S: Final = 10.0
 def status_command(config_file: Path, *, show_all: bool, as_json: bool) -> ExitCode:
     """Print, and return 0 if all is well, 1 if something needs attention, 5 if the agent does not run, 6 offline."""
     try:
-        config = load_document(config_file, AgentConfig)
+        config = load_config(config_file)
         status = ask(socket_path(config.runtime_dir), {"op": "status"}, TIMEOUT_S)
     except ConfigErrors as error:
         fail(ExitCode.CONFIG, str(error), "status", as_json=as_json)

@@ -11,7 +11,7 @@ from edge_agent.cli.words import TEXTS, cause_text
 
 WIDTH_CELLS: Final = 80
 HEIGHT_LINES: Final = 24
-_COLUMNS: Final = (("device", 18), ("good", 14), ("quality", 15), ("failed", 14))
+_COLUMNS: Final = (("device", 15), ("good", 13), ("quality", 13), ("failed", 13))
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -158,9 +158,9 @@ def _device_row(device: Mapping[str, Any]) -> str:
 
 def _remark(device: Mapping[str, Any]) -> str:
     if device["wrong_type"]:
-        return TEXTS.text("wrong_type", failure=device["last_failure"])
+        return TEXTS.text("wrong_type")
     if device["set_aside"]:
-        return TEXTS.text("set_aside", failure=device["last_failure"])
+        return TEXTS.text("set_aside", failure=cause_text(device["last_cause"]))
     return ", ".join(f"{key}: {cause_text(cause)}" for key, cause in device["bad_points"].items())
 
 

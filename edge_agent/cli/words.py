@@ -114,7 +114,7 @@ TEXTS: Final = Texts(
         "good": ("good", "tốt"),
         "bad_points": ("{count} not good", "{count} không tốt"),
         "set_aside": ("SET ASIDE: {failure}", "TẠM NGỪNG: {failure}"),
-        "wrong_type": ("WRONG TYPE: {failure}", "SAI LOẠI: {failure}"),
+        "wrong_type": ("WRONG DEVICE TYPE", "SAI LOẠI THIẾT BỊ"),
         "more_devices": (
             "… and {count} more, {good} of them good; --all shows them",
             "… và {count} thiết bị nữa, {good} tốt; --all để xem hết",

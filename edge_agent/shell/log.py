@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import structlog
+
+
+class _Forwarder(logging.Handler):
+    """Gives what libraries log the same form as our own lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass one record on."""
+        structlog.get_logger(record.name).log(record.levelno, record.getMessage())
 
 
 def configure_logging() -> None:
@@ -23,3 +32,6 @@ def configure_logging() -> None:
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(handlers=[_Forwarder()], level=logging.WARNING)
+    # aiomqtt warns at each refused connection; the uplink says once why there is none.
+    logging.getLogger("mqtt").setLevel(logging.CRITICAL)

@@ -35,13 +35,15 @@ class PollCounters:
         failures: Failed reads by cause.
         busy_s: How long reads took, waiting for the line included.
         last_good_monotonic_ms: Boot clock of the last read with a GOOD value; None before the first.
-        last_failure: What the last failed read said.
+        last_cause: Why the last read failed.
+        last_failure: What it said.
     """
 
     polls: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     busy_s: float = 0.0
     last_good_monotonic_ms: int | None = None
+    last_cause: Cause = Cause.OK
     last_failure: str = ""
 
 
@@ -198,6 +200,7 @@ class DevicePoller:
         elapsed_s = now_s - self.reading_since_s if self.reading_since_s is not None else 0.0
         was_open = self.breaker.is_open
         self.counters.failures[error.cause] += 1
+        self.counters.last_cause = error.cause
         self.counters.last_failure = str(error)
         first = self.breaker.failures == 0
         opened = self.breaker.fail(now_s, self.device.hold_s(elapsed_s))
@@ -216,6 +219,7 @@ class DevicePoller:
         self.breaker.succeed()
         self._retry_s = now_s + WRONG_TYPE_RETRY_S
         self.counters.failures[error.cause] += 1
+        self.counters.last_cause = error.cause
         self.counters.last_failure = str(error)
         if not self.wrong_type:
             self.wrong_type = True
@@ -359,5 +363,6 @@ def _status_of(poller: DevicePoller, monotonic_ms: int) -> dict[str, object]:
         "polls_dropped": poller.plan.dropped,
         "failures": {str(cause): count for cause, count in sorted(counters.failures.items())},
         "busy_s": round(counters.busy_s, 3),
+        "last_cause": str(counters.last_cause),
         "last_failure": counters.last_failure,
     }

@@ -1,0 +1,41 @@
+"""An agent's configuration as the process uses it: every path absolute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from config.agent import AgentConfig, Mqtt
+from config.loader import load_document, resolve
+
+
+def load_config(file: Path) -> AgentConfig:
+    """Read an agent's file; its relative paths start at the file's own folder.
+
+    Raises:
+        ConfigErrors: Anything in it is wrong.
+    """
+    config = load_document(file, AgentConfig)
+    base = file.absolute().parent
+    commands, lighting = config.commands, config.lighting
+    if commands.key_file:
+        commands = commands.model_copy(update={"key_file": resolve(base, commands.key_file)})
+    if lighting:
+        lighting = lighting.model_copy(update={"schedule_file": resolve(base, lighting.schedule_file)})
+    return config.model_copy(
+        update={
+            "state_dir": resolve(base, config.state_dir),
+            "runtime_dir": resolve(base, config.runtime_dir),
+            "mqtt": _resolved_mqtt(config.mqtt, base),
+            "commands": commands,
+            "lighting": lighting,
+        }
+    )
+
+
+def _resolved_mqtt(mqtt: Mqtt, base: Path) -> Mqtt:
+    tls = mqtt.tls
+    if tls:
+        files = {"ca_file": tls.ca_file, "cert_file": tls.cert_file, "key_file": tls.key_file}
+        tls = tls.model_copy(update={name: resolve(base, path) for name, path in files.items() if path})
+    password = resolve(base, mqtt.password_file) if mqtt.password_file else None
+    return mqtt.model_copy(update={"tls": tls, "password_file": password})
