@@ -135,7 +135,10 @@ class SqliteStore:
             address, uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
         try:
-            if not self._read_only:
+            if self._read_only:
+                # One snapshot for all reads: a row that comes meanwhile is seen whole or not at all.
+                connection.execute("BEGIN")
+            else:
                 connection.execute("PRAGMA journal_mode = WAL")
                 # NORMAL lost 29,036 of 401,792 acknowledged rows in 100 power cuts, FULL none.
                 connection.execute("PRAGMA synchronous = FULL")

@@ -102,15 +102,19 @@ def test_retention_removes_whole_buckets_and_keeps_the_rest(store: SqliteStore, 
     ]
 
 
-def test_a_reader_sees_each_commit_and_can_write_nothing(store: SqliteStore, tmp_path: Path, clock: Clock) -> None:
+def test_a_reader_sees_one_snapshot_while_the_collector_writes(
+    store: SqliteStore, tmp_path: Path, clock: Clock
+) -> None:
     store.write([row(0, u1=1.0)])
-    reader = SqliteStore(tmp_path / "samples.db", retention_days=7, now_ms=clock, read_only=True)
-    assert samples(reader) == [Sample(NOW_MS, 1.0)]
+    readers = [SqliteStore(tmp_path / "samples.db", retention_days=7, now_ms=clock, read_only=True) for _ in range(2)]
+    assert samples(readers[0]) == [Sample(NOW_MS, 1.0)]
     store.write([row(1, u1=2.0)])
-    assert len(samples(reader)) == 2
+    assert len(samples(readers[0])) == 1
+    assert len(samples(readers[1])) == 2
     with pytest.raises(StoreUnavailableError):
-        reader.write([row(2)])
-    reader.close()
+        readers[1].write([row(2)])
+    for reader in readers:
+        reader.close()
 
 
 def test_the_file_is_a_durable_log(store: SqliteStore) -> None:
