@@ -26,6 +26,7 @@ MAX_UNACKNOWLEDGED: Final = 20
 MAX_PACKET_BYTES: Final = 4 * 1024 * 1024
 MAX_RETAINED: Final = 100_000
 MAX_TRANSIENT: Final = 10_000
+FALLBACK_S: Final = 3
 RECONNECT_MIN_S: Final = 0.25
 RECONNECT_MAX_S: Final = 2.0
 _log = structlog.get_logger("collector.broker")
@@ -140,12 +141,16 @@ class Broker:
             if self._stopping.is_set():
                 return False
             options: dict[str, Any] = {}
+            keepalive_s = self._mqtt.keepalive_s
             if self._protocol is MQTTProtocolVersion.MQTTv5:
                 options["clean_start"] = True
                 properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it bare
                 properties.MaximumPacketSize = MAX_PACKET_BYTES
                 options["properties"] = properties
-            client.connect(self._mqtt.host, self._mqtt.port, self._mqtt.keepalive_s, **options)
+                if self._mqtt.allow_mqtt311:
+                    # A 3.1.1 broker may answer an MQTT 5 CONNECT with silence, which paho bears for one keepalive.
+                    keepalive_s = min(keepalive_s, FALLBACK_S)
+            client.connect(self._mqtt.host, self._mqtt.port, keepalive_s, **options)
             client.loop_forever()
         except OSError as error:
             self._failed(f"{self._mqtt.host}:{self._mqtt.port}: {error}")

@@ -9,6 +9,7 @@ import ssl
 from typing import Final
 
 import aiomqtt
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -57,7 +58,8 @@ async def build_client(
         protocol=protocol,
         will=will,
         clean_session=None if is_v5 else True,
-        clean_start=True,
+        # paho refuses the MQTT 5 flag on an older protocol, unless it is its own default.
+        clean_start=True if is_v5 else MQTT_CLEAN_START_FIRST_ONLY,
         properties=properties,
         keepalive=keepalive_s,
         timeout=FALLBACK_TIMEOUT_S if is_v5 and mqtt.allow_mqtt311 else CONNECT_TIMEOUT_S,

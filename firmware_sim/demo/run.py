@@ -148,7 +148,7 @@ class Demo:
     def lit(self, cabinet: str) -> bool:
         """Return whether a simulated cabinet's lamps burn: the truth of the street, not a reading."""
         truth = self.act(do="status")["cabinets"][cabinet]
-        return float(truth["power_w"]) > LIT_W
+        return float(sum(truth["power_w"])) > LIT_W
 
     def got(self, kind: tuple[str, str, str]) -> bool:
         """Return whether the crew has a message."""

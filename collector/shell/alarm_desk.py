@@ -1,0 +1,236 @@
+"""The alarm desk: engine, alarm state on disk, outbox and alarm topics behind one small interface."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import orjson
+import structlog
+
+from collector.core.alarm_engine import AlarmEngine
+from collector.core.alarm_record import Alarm, Effects, Notice
+from collector.core.notice import alarm_text, render
+from collector.core.received import Received
+from collector.shell.alarm_store import AlarmStore, Outgoing, Shown
+from collector.shell.desk import AlarmStateError
+from collector.shell.notify import ChannelRoad, Notifier, roads_of
+from config.agent import Place
+from config.city import Cabinet, City
+from config.collector import CrewChannels
+from config.loader import load_document
+from config.rules import Rule
+from contract.schedule import Schedule, lamps_due
+from contract.state import Online
+from contract.topics import alarm_topic
+
+PRUNE_INTERVAL_MS: Final = 3_600_000
+RETIRED_MS: Final = 86_400_000
+"""For a day after its end an alarm's topic is cleared again at each connection: the first time may have been lost."""
+_log = structlog.get_logger("alarms")
+
+
+def wall_ms() -> int:
+    """Return milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class AlarmDesk:
+    """Evaluates, commits, then publishes and notifies. Used by one thread."""
+
+    def __init__(
+        self,
+        *,
+        state_dir: Path,
+        city: City,
+        rules: Sequence[Rule],
+        notify: Sequence[CrewChannels],
+        publish: Callable[[str, bytes | None], None],
+        root: str,
+        now_ms: Callable[[], int] = wall_ms,
+        roads: Sequence[ChannelRoad] | None = None,
+    ) -> None:
+        """Open alarms.db and take the state up where it was left.
+
+        Args:
+            state_dir: Where alarms.db lies.
+            city: The inventory.
+            rules: What raises alarms.
+            notify: How crews are reached.
+            publish: Publishes a retained message, None to clear it; called after the commit only.
+            root: The topic tree's root.
+            now_ms: The collector's clock.
+            roads: Instead of `notify`, for tests.
+
+        Raises:
+            sqlite3.Error: alarms.db cannot be used.
+            OSError: A url_file cannot be read.
+            ConfigErrors: A schedule file is wrong.
+        """
+        self._city, self._publish, self._root = city, publish, root
+        self._rules = {rule.rule: rule for rule in rules}
+        self._cabinets = {cabinet.id: cabinet for cabinet in city.cabinets}
+        self._wards = {ward.id: ward.name for ward in city.wards}
+        self._zone = ZoneInfo(city.place.timezone)
+        self._roads = roads_of(city, notify) if roads is None else tuple(roads)
+        self._languages = {crew.id: crew.language for crew in city.crews}
+        self._engine = AlarmEngine(city, rules, Schedules(city).lamps_due, now_ms())
+        self._store = AlarmStore(state_dir)
+        for gateway, body in self._store.engine_states().items():
+            self._engine.load(gateway, body)
+        self._notifier = Notifier(self._store, self._roads, city.place.timezone, now_ms)
+        self._uncommitted = Effects()
+        self._pruned_ms = 0
+
+    def start(self) -> None:
+        """Begin to notify; what a crash left in the outbox goes out now."""
+        self._notifier.start()
+
+    def close(self) -> None:
+        """Commit what is left and end."""
+        try:
+            self._commit(Effects())
+        except AlarmStateError as error:
+            _log.error("alarm state not saved at the end", error=str(error))
+        self._notifier.close()
+        self._store.close()
+
+    def evaluate(self, items: Sequence[Received]) -> None:
+        """Step every item and commit the alarm state once.
+
+        Raises:
+            AlarmStateError: The commit failed; none of the items may be confirmed. The next commit takes it along.
+        """
+        effects = Effects()
+        for item in items:
+            effects.add(self._engine.step(item))
+        self._commit(effects)
+
+    def online(self, gateway: str, online: Online, received_ms: int) -> None:
+        """Take what a gateway or its last will says."""
+        self._commit(self._engine.online(gateway, online.online, received_ms))
+
+    def connected(self, now_ms: int) -> None:
+        """Count silence again, and publish every alarm as it is."""
+        self._commit(self._engine.connected(now_ms))
+        for shown in self._store.shown():
+            if shown.active or now_ms - shown.changed_ms < RETIRED_MS:
+                self._show(shown)
+
+    def disconnected(self, now_ms: int) -> None:
+        """Count no silence while the broker is away."""
+        self._commit(self._engine.disconnected(now_ms))
+
+    def tick(self, now_ms: int) -> None:
+        """Let time pass and take acknowledgements."""
+        effects = self._engine.tick(now_ms)
+        left = self._store.acknowledgements()
+        for _, site, name, by in left:
+            effects.add(self._engine.acknowledge(site, name, by, now_ms))
+        self._commit(effects)
+        if left:
+            self._store.acknowledged(left[-1][0])
+        if now_ms - self._pruned_ms > PRUNE_INTERVAL_MS:
+            self._pruned_ms = now_ms
+            self._store.prune()
+
+    def _commit(self, effects: Effects) -> None:
+        self._uncommitted.add(effects)
+        effects = self._uncommitted
+        if not effects:
+            return
+        shown = [self._shown(alarm) for alarm in effects.alarms.values()]
+        try:
+            self._store.commit(
+                states={gateway: self._engine.dump(gateway) for gateway in effects.gateways},
+                shown=shown,
+                transitions=effects.transitions,
+                outgoing=[message for notice in effects.notices for message in self._messages(notice)],
+            )
+        except sqlite3.Error as error:
+            raise AlarmStateError(f"alarms.db: {error}") from error
+        self._uncommitted = Effects()
+        for alarm in shown:
+            self._show(alarm)
+        if effects.notices:
+            self._notifier.wake()
+
+    def _show(self, shown: Shown) -> None:
+        payload = orjson.dumps(shown.body) if shown.active else None
+        self._publish(alarm_topic(self._root, shown.site, shown.name), payload)
+
+    def _cabinets_of(self, site: str, gateway: str) -> tuple[Cabinet, ...]:
+        if site in self._cabinets:
+            return (self._cabinets[site],)
+        return tuple(cabinet for cabinet in self._city.cabinets if gateway and cabinet.gateway == gateway)
+
+    def _shown(self, alarm: Alarm) -> Shown:
+        active = alarm.watch.active
+        since_ms = alarm.watch.since_ms if active else None
+        changed_ms = since_ms or alarm.cleared_ms or 0
+        body: dict[str, Any] = {
+            "alarm": alarm.name,
+            "site": alarm.site,
+            "gateway": alarm.gateway,
+            "severity": alarm.rule.severity,
+            "state": str(alarm.state),
+            "active": active,
+            "since": since_ms,
+            "acknowledged_by": alarm.acknowledged_by,
+            "text": alarm_text(alarm, self._cabinets_of(alarm.site, alarm.gateway)),
+        }
+        return Shown(
+            site=alarm.site, name=alarm.name, active=active, state=str(alarm.state), changed_ms=changed_ms, body=body
+        )
+
+    def _messages(self, notice: Notice) -> list[Outgoing]:
+        cabinets = self._cabinets_of(notice.site, notice.gateway)
+        rule = self._rules[notice.rule]
+        messages: list[Outgoing] = []
+        for road in self._roads:
+            if road.crew not in notice.crews:
+                continue
+            message = render(notice, rule, cabinets, self._wards, self._zone, road.language)
+            messages.append(
+                Outgoing(
+                    identity=f"{notice.thread}/{notice.kind}/{road.crew}/{road.channel}",
+                    thread=notice.thread,
+                    crew=road.crew,
+                    channel=road.channel,
+                    title=message.title,
+                    body=message.body,
+                    written_ms=notice.at_ms,
+                )
+            )
+        return messages
+
+
+class Schedules:
+    """The collector's own evaluation of when lamps are due, for gateways that are silent."""
+
+    def __init__(self, city: City) -> None:
+        """Read every schedule file that the inventory names.
+
+        Raises:
+            ConfigErrors: One of them is wrong.
+        """
+        self._place = city.place
+        self._default = city.schedule_file
+        files = {file for file in (city.schedule_file, *(c.schedule_file for c in city.cabinets)) if file is not None}
+        self._schedules = {file: load_document(file, Schedule) for file in files}
+
+    def lamps_due(self, cabinet: Cabinet, at_ms: int) -> bool | None:
+        """Return whether a cabinet's lamps are due at a time; None without a schedule."""
+        file = cabinet.schedule_file or self._default
+        if file is None:
+            return None
+        place = self._place
+        if cabinet.place is not None:
+            place = Place(
+                latitude=cabinet.place.latitude, longitude=cabinet.place.longitude, timezone=self._place.timezone
+            )
+        return lamps_due(self._schedules[file], place, at_ms)

@@ -1,0 +1,165 @@
+"""Messages from the outbox to people: one thread a channel, so that a slow service delays no other."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from collector.core.notice import sent_late_note
+from collector.shell.alarm_store import AlarmStore, Waiting
+from config.city import City
+from config.collector import CrewChannels
+from config.language import Language
+
+SEND_TIMEOUT_S: Final = 30.0
+FIRST_RETRY_S: Final = 5.0
+LONGEST_RETRY_S: Final = 300.0
+LOOK_INTERVAL_S: Final = 1.0
+LATE_MS: Final = 300_000
+"""A message that waited longer says when it was written."""
+_log = structlog.get_logger("notify")
+
+
+class Sender(Protocol):
+    """One way to one crew."""
+
+    def send(self, title: str, body: str) -> bool:
+        """Return whether the service took the message; it may block for SEND_TIMEOUT_S."""
+
+
+class AppriseSender:
+    """Any service that Apprise knows. The URL may carry a secret: it is never logged."""
+
+    def __init__(self, url: str) -> None:
+        """Prepare; Apprise itself is loaded with the first message, since it costs 14 MB."""
+        self._url = url
+
+    def send(self, title: str, body: str) -> bool:
+        """Send once; retries are the outbox's."""
+        from apprise import Apprise, NotifyFormat  # noqa: PLC0415 - costs 0.4 s and 14 MB
+
+        service = Apprise()
+        if not service.add(self._url):
+            return False
+        return bool(service.notify(title=title, body=body, body_format=NotifyFormat.TEXT.value, timeout=SEND_TIMEOUT_S))
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRoad:
+    """A channel of a crew: its name in the outbox, and what sends."""
+
+    crew: str
+    channel: str
+    language: Language
+    sender: Sender
+
+
+def channel_name(url: str) -> str:
+    """Return a channel's name in the outbox: stable, and telling nothing of the secrets in its URL."""
+    return hashlib.sha256(url.encode()).hexdigest()[:16]
+
+
+def roads_of(city: City, notify: Sequence[CrewChannels]) -> tuple[ChannelRoad, ...]:
+    """Return every crew's channels.
+
+    Raises:
+        OSError: A url_file cannot be read.
+    """
+    languages = {crew.id: crew.language for crew in city.crews}
+    roads: list[ChannelRoad] = []
+    for entry in notify:
+        for channel in entry.channels:
+            url = channel.url if channel.url is not None else _secret(channel.url_file)
+            roads.append(
+                ChannelRoad(entry.crew, channel_name(url), languages.get(entry.crew, "vi"), AppriseSender(url))
+            )
+    return tuple(roads)
+
+
+def _secret(file: object) -> str:
+    with open(str(file), encoding="utf-8") as secret:  # noqa: PTH123 - the path was checked with the configuration
+        return secret.readline().strip()
+
+
+class Notifier:
+    """Sends what the outbox holds until it is closed.
+
+    At least once: a message is marked sent after its service took it, so that a crash in between sends it a second
+    time rather than never. Each failed try waits twice as long as the last, up to five minutes, without end.
+    """
+
+    def __init__(self, store: AlarmStore, roads: Sequence[ChannelRoad], zone: str, now_ms: Callable[[], int]) -> None:
+        self._store = store
+        self._zone = ZoneInfo(zone)
+        self._now_ms = now_ms
+        self._closing = threading.Event()
+        self._wakes: list[threading.Event] = []
+        self._threads: list[threading.Thread] = []
+        for channel, road in {road.channel: road for road in roads}.items():
+            wake = threading.Event()
+            self._wakes.append(wake)
+            name = f"notify-{road.crew}-{channel[:4]}"
+            # A daemon: a service that answers a byte a minute must not hold the collector's end.
+            self._threads.append(threading.Thread(target=self._run, args=(road, wake), name=name, daemon=True))
+
+    def start(self) -> None:
+        """Begin to send."""
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        """Look at the outbox now."""
+        for event in self._wakes:
+            event.set()
+
+    def close(self) -> None:
+        """End after the messages under way, or leave them to the next start."""
+        self._closing.set()
+        self.wake()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(5.0)
+
+    def _run(self, road: ChannelRoad, wake: threading.Event) -> None:
+        failing = False
+        while not self._closing.is_set():
+            wake.clear()
+            try:
+                while not self._closing.is_set():
+                    waiting = self._store.due(road.channel, self._now_ms())
+                    if waiting is None:
+                        break
+                    failing = self._send(road, waiting, failing)
+            except sqlite3.Error as error:
+                _log.error("outbox cannot be used", crew=road.crew, error=str(error))
+            wake.wait(LOOK_INTERVAL_S)
+
+    def _send(self, road: ChannelRoad, waiting: Waiting, failing: bool) -> bool:
+        body = waiting.body
+        if self._now_ms() - waiting.written_ms > LATE_MS:
+            note = sent_late_note(waiting.written_ms, self._now_ms(), self._zone, road.language)
+            body = f"{note}\n{body}"
+        error = "not taken by the service"
+        try:
+            taken = road.sender.send(waiting.title, body)
+        except Exception as reason:  # noqa: BLE001 - a plug-in of one service must not end the channel
+            # Only the kind: a message of a plug-in may quote the URL with its secret.
+            taken, error = False, type(reason).__name__
+        if taken:
+            self._store.sent(waiting.id, self._now_ms())
+            if failing:
+                _log.info("crew can be reached again", crew=road.crew, channel=road.channel)
+            return False
+        pause_s = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** min(waiting.attempts, 10)) * random.uniform(0.8, 1.0)  # noqa: S311 - jitter
+        self._store.failed(waiting.id, self._now_ms() + round(pause_s * 1000), error)
+        if not failing:
+            _log.error("crew cannot be reached", crew=road.crew, channel=road.channel, error=error)
+        return True
