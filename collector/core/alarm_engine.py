@@ -63,8 +63,8 @@ class AlarmEngine:
             return effects
         before = _fingerprint(gateway)
         self._silence.heard(gateway, item.received_ms, effects)
-        for observed_at_ms, block in self._rows(gateway, item):
-            self._take(gateway, item, block, observed_at_ms, effects)
+        if (item.batch.epoch, item.batch.seq) not in gateway.seen:
+            self._evaluate(gateway, item, effects)
         self._settle(gateway, item.received_ms, effects)
         if before != _fingerprint(gateway) or item.received_ms - gateway.saved_ms > SAVE_INTERVAL_MS:
             effects.gateways.add(gateway.name)
@@ -164,13 +164,26 @@ class AlarmEngine:
         rows.sort(key=lambda row: row[0])
         return rows
 
-    def _take(self, gateway: GatewayState, item: Received, block: Block, observed_at_ms: int, effects: Effects) -> None:
+    def _evaluate(self, gateway: GatewayState, item: Received, effects: Effects) -> None:
+        batch = item.batch
+        rows = self._rows(gateway, item)
+        if item.channel == "history":
+            alarm_history.follow(gateway, batch.epoch, batch.seq)
+        went_to_history = [self._take(gateway, item, block, observed_at_ms, effects) for observed_at_ms, block in rows]
+        if gateway.history is not None and any(went_to_history):
+            gateway.history.batch = (batch.epoch, batch.seq)
+        # A batch without wall time comes again with it.
+        if batch.clk is not ClockState.WAITING:
+            gateway.seen.add(batch.epoch, batch.seq, batch.lo)
+
+    def _take(self, gateway: GatewayState, item: Received, block: Block, observed_at_ms: int, effects: Effects) -> bool:
+        """Judge one block on the line that it belongs to, and return whether any of it was history."""
         received_ms = item.received_ms
         is_waiting = item.batch.clk is ClockState.WAITING
         at_ms = min(observed_at_ms, received_ms)
         if item.channel == "history" and not is_waiting:
             alarm_history.take(self._book, gateway, block, at_ms, received_ms, effects)
-            return
+            return True
         if observed_at_ms > received_ms + FUTURE_MS:
             observed_at_ms = received_ms
         newer, older = gateway.live.newer(block, observed_at_ms)
@@ -179,6 +192,8 @@ class AlarmEngine:
             self._take_live(gateway, block, newer, at_ms, observed_at_ms, received_ms, late, effects)
         if older and not is_waiting:
             alarm_history.take(self._book, gateway, block, at_ms, received_ms, effects, older)
+            return True
+        return False
 
     def _take_live(
         self,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from collector.core.alarm_record import Alarm, Key
+from collector.core.alarm_seen import SeenBatches
 from collector.core.alarm_timeline import HistoryLine, Layout, Timeline
 from config.city import Cabinet
 from config.rules import GatewayOfflineRule, Rule
@@ -27,6 +28,7 @@ class GatewayState:
         beats: Batches since its offline alarm was raised.
         clock: Newest (event time, own time of its receipt) of the live line.
         resumed_ms: Event time of the first live reading after the last silence.
+        seen: The batches that were evaluated.
         waiting: Epoch, and the newest placeholder time by device, of batches without wall time.
         deadline_ms: Own time at which it must be looked at again.
     """
@@ -44,7 +46,7 @@ class GatewayState:
     waiting: tuple[str, dict[str, int]] = ("", {})
     deadline_ms: int | None = None
     saved_ms: int = 0
-    known: bool = field(default=False)
+    seen: SeenBatches = field(default_factory=SeenBatches)
 
     @classmethod
     def of(cls, name: str, cabinets: Sequence[Cabinet], rules: Sequence[Rule]) -> GatewayState:
@@ -83,6 +85,7 @@ class GatewayState:
             "clock": self.clock,
             "resumed": self.resumed_ms,
             "waiting": self.waiting,
+            "seen": self.seen.dump(),
             "live": self.live.dump(),
             "alarms": [[*key, alarm.dump()] for key, alarm in self.alarms.items() if _worth_keeping(alarm)],
             "history": self.history.dump() if self.history else None,
@@ -94,6 +97,7 @@ class GatewayState:
         self.clock = (data["clock"][0], data["clock"][1]) if data["clock"] else None
         self.resumed_ms = data["resumed"]
         self.waiting = (data["waiting"][0], dict(data["waiting"][1]))
+        self.seen = SeenBatches.restored(data["seen"])
         self.live.restore(data["live"])
         for site, rule, kept in data["alarms"]:
             if (site, rule) in self.alarms:

@@ -64,6 +64,17 @@ def take(
         _judge(book, gateway, line, key, verdict, at_ms, received_ms, effects)
 
 
+def follow(gateway: GatewayState, epoch: str, seq: int) -> None:
+    """Prepare for a batch: where batches between were evaluated live, no delay runs on over the hole."""
+    line = gateway.history
+    if line is None:
+        return
+    last_epoch, last_seq = line.batch
+    if epoch != last_epoch or gateway.seen.any_between(epoch, last_seq, seq):
+        for watch in line.watches.values():
+            watch.pending_ms = watch.last_absent_ms = None
+
+
 def _judge(
     book: AlarmBook,
     gateway: GatewayState,

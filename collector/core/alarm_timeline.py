@@ -158,6 +158,7 @@ class HistoryLine:
         last_at_ms: Event time of its newest reading.
         received_ms: Own time at which its newest reading came.
         known: Alarms of this stretch that the live line knows of: nobody is told again.
+        batch: Epoch and number of the last batch that added to it.
     """
 
     timeline: Timeline
@@ -165,6 +166,7 @@ class HistoryLine:
     received_ms: int
     watches: dict[Key, Watch] = field(default_factory=dict)
     known: set[Key] = field(default_factory=set)
+    batch: tuple[str, int] = ("", 0)
 
     def active(self) -> Iterator[tuple[Key, Watch]]:
         """Yield the conditions that hold at its end."""
@@ -179,6 +181,7 @@ class HistoryLine:
                 [*key, watch.since_ms, watch.pending_ms, watch.last_absent_ms] for key, watch in self.watches.items()
             ],
             "known": sorted(self.known),
+            "batch": self.batch,
         }
 
     @classmethod
@@ -190,4 +193,5 @@ class HistoryLine:
             if site in layout.cabinets and rule in layout.rules:
                 line.watches[(site, rule)] = Watch(since_ms, pending_ms, last_absent_ms)
         line.known = {(site, rule) for site, rule in data["known"]}
+        line.batch = (data["batch"][0], data["batch"][1])
         return line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 from collector.core.received import Channel, Received
@@ -14,7 +15,8 @@ from contract.reading import BAD_CAUSES, Block, Cause, Value
 START_MS = 1_798_722_000_000
 """2026-12-31 20:00 in Pleiku."""
 EPOCH = "0" * 32
-GOOD = {"m/u1": 230.0, "m/u2": 231.0, "m/u3": 229.0, "d/mains_ok": True, "control/lamps_due": 1}
+_NUMBERS = itertools.count(1)
+GOOD: dict[str, Value] = {"m/u1": 230.0, "m/u2": 231.0, "m/u3": 229.0, "d/mains_ok": True, "control/lamps_due": 1}
 LOST: dict[str, Value] = {
     "m/u1": "timeout",
     "m/u2": "timeout",
@@ -24,7 +26,9 @@ LOST: dict[str, Value] = {
 }
 
 
-def cabinet(number: int, *, gateway: str | None = None, meter: str = "m", io: str = "d", crew: str = "north") -> Cabinet:
+def cabinet(
+    number: int, *, gateway: str | None = None, meter: str = "m", io: str = "d", crew: str = "north"
+) -> Cabinet:
     return Cabinet(
         id=f"c-{number}",
         name=f"C-{number}",
@@ -75,13 +79,12 @@ def batch(
     readings: Sequence[Block],
     *,
     sent_ms: int,
-    seq: int = 1,
+    seq: int | None = None,
     clock: ClockState = ClockState.SYNCED,
     age_ms: int | None = None,
 ) -> Batch:
-    body = batch_body(
-        epoch=EPOCH, seq=seq, priority=Priority.NORMAL, clock=clock, device_columns=columns(readings)
-    )
+    number = next(_NUMBERS) if seq is None else seq
+    body = batch_body(epoch=EPOCH, seq=number, priority=Priority.NORMAL, clock=clock, device_columns=columns(readings))
     return decode_batch(stamped(body, sent_ms=sent_ms, lowest_seq=1, age_ms=age_ms))
 
 
