@@ -34,7 +34,13 @@ class Rig:
     """One collector, run in a thread of this process, with a desk that records."""
 
     def __init__(
-        self, folder: Path, broker: Mosquitto, store: Mapping[str, Any], *, limits: Mapping[str, int] | None = None
+        self,
+        folder: Path,
+        broker: Mosquitto,
+        store: Mapping[str, Any],
+        *,
+        limits: Mapping[str, int] | None = None,
+        allow_mqtt311: bool = False,
     ) -> None:
         self.folder = folder
         self.config = CollectorConfig.model_validate(
@@ -42,7 +48,7 @@ class Rig:
                 "name": f"collector-{folder.name[-20:].strip('_').lower().replace('_', '-')}",
                 "city_file": "city.yaml",
                 "state_dir": folder / "state",
-                "mqtt": {"host": "127.0.0.1", "port": broker.port},
+                "mqtt": {"host": "127.0.0.1", "port": broker.port, "allow_mqtt311": allow_mqtt311},
                 "store": dict(store),
                 "limits": dict(limits or {}),
             }
@@ -149,6 +155,12 @@ class FakeGateway:
     def publish(self, tail: str, payload: bytes, *, retain: bool = False) -> None:
         """Publish anything at all."""
         self._client.publish(f"{self.topics.root}/{self.name}/{tail}", payload, qos=1, retain=retain)
+
+    def settle(self, most: int = 20) -> None:
+        """Wait until at most so many messages are on their way to the broker."""
+        wait_until(
+            lambda: self._client.want_write() is False and len(self._client._out_messages) <= most, 20, "a PUBACK"
+        )
 
     def wait_confirmed(self, timeout_s: float = CONFIRM_TIMEOUT_S, *, repeat_s: float = 1.0) -> None:
         """Send the spool again and again until it is empty."""
