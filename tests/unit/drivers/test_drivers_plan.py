@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from config.profile import DeviceLimits, PointSpec, Table, load_profile
+from drivers.modbus.plan import plan_reads
+
+
+def at(address: int, kind: str = "uint16", table: Table = "holding") -> PointSpec:
+    return PointSpec.model_validate(
+        {"key": f"p{address}", "en": "", "vi": "", "table": table, "address": address, "type": kind}
+    )
+
+
+def shapes(points: list[PointSpec], limits: DeviceLimits, alone: tuple[int, ...] = ()) -> list[tuple[str, int, int]]:
+    return [(request.table, request.address, request.count) for request in plan_reads(points, limits, alone)]
+
+
+def test_neighbours_share_a_request_and_holes_are_not_read() -> None:
+    points = [at(4, "float32"), at(0), at(1), at(2, "float32"), at(7)]
+    assert shapes(points, DeviceLimits()) == [("holding", 0, 6), ("holding", 7, 1)]
+
+
+def test_positions_and_offsets_find_each_point() -> None:
+    request = plan_reads([at(12, "float32"), at(10), at(11)], DeviceLimits())[0]
+    assert request.positions == (1, 2, 0)
+    assert request.offsets == (0, 1, 2)
+
+
+def test_tables_are_never_mixed() -> None:
+    points = [at(0), at(1, table="input"), at(0, "bool", "coil"), at(1, "bool", "discrete")]
+    assert [table for table, _, _ in shapes(points, DeviceLimits())] == ["coil", "discrete", "holding", "input"]
+
+
+def test_a_request_ends_before_the_limit_cuts_a_point() -> None:
+    points = [at(2 * place, "float32") for place in range(4)]
+    assert shapes(points, DeviceLimits(max_registers=5)) == [("holding", 0, 4), ("holding", 4, 4)]
+
+
+def test_bits_have_a_limit_of_their_own() -> None:
+    points = [at(place, "bool", "coil") for place in range(10)]
+    assert shapes(points, DeviceLimits(max_registers=1, max_bits=8)) == [("coil", 0, 8), ("coil", 8, 2)]
+
+
+def test_points_set_apart_share_with_nobody() -> None:
+    points = [at(0), at(1), at(2), at(3)]
+    assert shapes(points, DeviceLimits(), (1,)) == [("holding", 0, 1), ("holding", 1, 1), ("holding", 2, 2)]
+
+
+def test_a_point_inside_another_is_read_with_it() -> None:
+    points = [at(0, "uint64"), at(1), at(4)]
+    assert shapes(points, DeviceLimits()) == [("holding", 0, 5)]
+
+
+def test_a_point_wider_than_the_limit_is_refused() -> None:
+    with pytest.raises(ValueError, match="takes 4 registers, the device gives 3"):
+        plan_reads([at(0, "uint64")], DeviceLimits(max_registers=3))
+
+
+def test_a_point_in_a_forbidden_range_is_refused() -> None:
+    limits = DeviceLimits(forbidden=(("holding", 11, 20),))
+    assert shapes([at(10), at(21)], limits) == [("holding", 10, 1), ("holding", 21, 1)]
+    with pytest.raises(ValueError, match="forbidden holding range 11 to 20"):
+        plan_reads([at(10, "float32")], limits)
+
+
+def test_the_meter_takes_eight_requests_of_at_most_sixty_registers() -> None:
+    profile = load_profile("eastron-sdm630")
+    requests = plan_reads(profile.points, profile.limits)
+    assert [(hex(request.address), request.count) for request in requests] == [
+        ("0x0", 36),
+        ("0x34", 2),
+        ("0x38", 2),
+        ("0x3c", 4),
+        ("0x46", 6),
+        ("0xc8", 6),
+        ("0xe0", 2),
+        ("0x156", 2),
+    ]
