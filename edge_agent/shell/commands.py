@@ -176,7 +176,11 @@ class CommandService:
     async def _judge(self, command: Command, origin: Origin, retained: bool) -> Verdict:
         known, newest_id = None, None
         if origin is Origin.CENTRE:
-            known, newest_id = await asyncio.to_thread(self._journal.find, command.id, command.args.point)
+            try:
+                known, newest_id = await asyncio.to_thread(self._journal.find, command.id, command.args.point)
+            except sqlite3.Error as error:
+                _log.exception("command record not readable", id=command.id, error=str(error))
+                return Verdict(state=ResultState.REJECTED, reason="cannot_be_kept")
         situation = Situation(
             gateway=self._gateway,
             now_ms=self._clock.wall_ms(),

@@ -166,7 +166,7 @@ class Lighting:
             if output.commanded is not None:
                 values[self._keys[output.point]] = output.commanded
         now_s = self._now_s()
-        if values == self._told and now_s - self._told_s < BUILT_IN_INTERVAL_S:
+        if values == self._told and now_s - self._told_s < BUILT_IN_INTERVAL_S - TICK_S / 2:
             return
         if values.get("lamps_due") != self._told.get("lamps_due") or reason != self._told.get("reason"):
             _log.info("lighting", lamps_due=due, reason=reason, next_change_ms=change_ms)
