@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from config.loader import At, StrictModel, refuse, twice
-from config.profile import Name
+from config.profile import Name, check_field
 from contract.batch import MAX_POINTS_PER_DEVICE
 from contract.topics import BUILT_IN_DEVICES, DEFAULT_ROOT, RESERVED_DEVICES, RESERVED_GATEWAYS, check_name
 
@@ -204,6 +204,13 @@ class DeviceConfig(StrictModel):
             seen.setdefault(name, key)
         refuse(findings)
         return self
+
+    @field_validator("names")
+    @classmethod
+    def _storable(cls, names: dict[str, str]) -> dict[str, str]:
+        for name in names.values():
+            check_field(name)
+        return names
 
 
 class Allowed(StrictModel):

@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from config.errors import ConfigErrors, ConfigProblem
 from config.loader import At, StrictModel, load_document, refuse, resolve, twice
@@ -31,6 +31,17 @@ REGISTERS_OF: Final[dict[str, int]] = {
     "float64": 4,
 }
 """How many registers (or, for bool, bits) a type takes."""
+
+
+def check_field(key: str) -> str:
+    """Return a point's key if a store can have a field of that name.
+
+    Raises:
+        ValueError: It is taken: `q_<key>` says why a value is not GOOD, `gw`, `dev` and `time` are the store's own.
+    """
+    if key.startswith("q_") or key in {"gw", "dev", "time"}:
+        raise ValueError(f"'{key}' is taken in the store (q_…, gw, dev, time): choose another name")
+    return key
 
 
 class PointSpec(StrictModel):
@@ -88,6 +99,11 @@ class PointSpec(StrictModel):
     def width(self) -> int:
         """Registers or bits that the point takes."""
         return REGISTERS_OF[self.type]
+
+    @field_validator("key")
+    @classmethod
+    def _storable(cls, key: str) -> str:
+        return check_field(key)
 
     @model_validator(mode="after")
     def _possible(self) -> PointSpec:

@@ -7,10 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from astral import Observer
-from astral.sun import sunset
+from astral.sun import elevation, sunset
 
 LATITUDE: Final = 13.983
 """Pleiku's: in the tropics the sun sets every day, at every longitude once."""
+SUNSET_ELEVATION_DEGREES: Final = -0.833
+"""The upper limb on a flat horizon with mean refraction: 34' + 16'."""
 SECONDS_A_DEGREE: Final = 240.0
 
 
@@ -36,11 +38,18 @@ def place_of_dusk(moment: datetime) -> DuskPlace:
     makes of the difference.
     """
     longitude = 0.0
-    for _ in range(12):
+    for _ in range(6):
         error_s = (_sunset_near(longitude, moment) - moment).total_seconds()
         longitude = (longitude + error_s / SECONDS_A_DEGREE + 180.0) % 360.0 - 180.0
-        if abs(error_s) < 0.05:
-            break
+    # The event formula is some seconds off; the sun's own elevation decides, as it does in the lighting schedule.
+    west, east = longitude - 1.0, longitude + 1.0
+    while east - west > 1e-6:
+        middle = (west + east) / 2.0
+        if elevation(Observer(LATITUDE, middle, 0), moment, with_refraction=False) < SUNSET_ELEVATION_DEGREES:
+            east = middle
+        else:
+            west = middle
+    longitude = (east + 180.0) % 360.0 - 180.0
     hours = round(longitude / 15.0)
     # POSIX counts zones west of Greenwich as positive.
     return DuskPlace(LATITUDE, round(longitude, 6), f"Etc/GMT{-hours:+d}" if hours else "Etc/GMT")

@@ -185,7 +185,7 @@ def test_points_that_the_device_lacks_leave_the_others_alone(serial_line: Line) 
         values = dict(zip(block.keys, block.values, strict=True))
         assert values["u1"] == 231.685
         assert values["energy_import"] == 1_234_500.0
-        lacking = {"p_total", "s_total", "q_total", "pf_total", "u12", "u23", "u31", "i_neutral", "energy_total"}
+        lacking = {"p_total", "s_total", "reactive_total", "pf_total", "u12", "u23", "u31", "i_neutral", "energy_total"}
         assert block.causes == dict.fromkeys(lacking, Cause.UNSUPPORTED)
         with pytest.raises(UnsupportedError):
             await driver.read(tuple(point for point in driver.points if point.key == "i_neutral"))
