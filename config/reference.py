@@ -89,7 +89,8 @@ def _tables(model: type[BaseModel], path: str, told: set[type[BaseModel]], *, of
     yield (f"\n### {title}\n" if title else "") + f"\n{summary(model)}\n\n"
     yield "| key | type | default | meaning |\n|---|---|---|---|\n"
     for name, field in model.model_fields.items():
-        yield f"| `{name}` | {_cell(_type(field))} | {_cell(_default(field))} | {_cell(texts.get(name) or _MEANINGS.get(name, ''))} |\n"
+        meaning = texts.get(name) or _MEANINGS.get(name, "")
+        yield f"| `{name}` | {_cell(_type(field))} | {_cell(_default(field))} | {_cell(meaning)} |\n"
     for name, field in model.model_fields.items():
         inner = list(dict.fromkeys(_models(field.annotation)))
         for member in inner:

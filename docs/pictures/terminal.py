@@ -38,8 +38,7 @@ def draw(title: str, text: str) -> str:
     ]
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
-            f' viewBox="0 0 {width} {height}">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">',
             '<style>text{font:14px "DejaVu Sans Mono",Menlo,Consolas,monospace;white-space:pre}</style>',
             f'<rect width="{width}" height="{height}" rx="8" fill="#161b22"/>',
             f'<text x="{width / 2}" y="21" fill="#8b949e" text-anchor="middle">{escape(title)}</text>',

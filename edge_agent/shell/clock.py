@@ -8,6 +8,8 @@ import uuid
 from pathlib import Path
 from typing import Final, Protocol
 
+TIMESYNC_MARK: Final = Path("/run/systemd/timesync/synchronized")
+"""Touched by systemd-timesyncd at each synchronisation, gone after a boot: systemd-timesyncd.service(8)."""
 STA_UNSYNC: Final = 0x0040
 TIME_ERROR: Final = 5
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -69,7 +71,12 @@ class SystemClock:
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
 
     def synchronised(self) -> bool:
-        """Return whether the kernel's clock is disciplined: adjtimex(2) reports neither an error nor STA_UNSYNC."""
+        """Return whether the kernel's clock is disciplined: adjtimex(2) reports neither an error nor STA_UNSYNC.
+
+        Where a hardened unit closes adjtimex (ProtectClock=yes), systemd-timesyncd's own mark is believed.
+        """
         timex = _Timex()
         state: int = self._libc.adjtimex(ctypes.byref(timex))
-        return 0 <= state != TIME_ERROR and not timex.status & STA_UNSYNC
+        if state < 0:
+            return TIMESYNC_MARK.exists()
+        return state != TIME_ERROR and not timex.status & STA_UNSYNC
