@@ -1,0 +1,48 @@
+"""`make bench`, or `python -m bench [NAME …]`: run the benchmarks, print and judge their figures."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+from bench import faults, poll_tcp, wire_rtu
+
+BENCHMARKS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
+    "poll_tcp": poll_tcp.run,
+    "wire_rtu": wire_rtu.run,
+    "faults": faults.run,
+}
+
+
+def missed(name: str, result: dict[str, Any]) -> list[str]:
+    """Return the limits that a result does not keep."""
+    checks = {
+        "poll_tcp": [
+            ("CPU a point against the script", result.get("ratio", 0) <= result.get("limit_ratio", 0)),
+            ("RSS", result.get("agent_rss_mb", 0) <= result.get("limit_rss_mb", 0)),
+        ],
+        "wire_rtu": [
+            ("share of the wire", result.get("agent_share_of_wire", 0) >= result.get("limit_share_of_wire", 0)),
+            ("early requests", result.get("agent_early_requests", 1) <= result.get("limit_early_requests", 0)),
+        ],
+        "faults": [("lost, duplicates, changed", result.get("wrong", 1) == 0)],
+    }
+    return [what for what, kept in checks[name] if not kept]
+
+
+def main(names: list[str]) -> int:
+    """Run the named benchmarks, all if none is named; return 1 if a limit is missed."""
+    code = 0
+    for name in names or list(BENCHMARKS):
+        result = BENCHMARKS[name]()
+        print(f"{name}: {json.dumps(result)}", flush=True)
+        for what in missed(name, result):
+            print(f"{name}: MISSED {what}", flush=True)
+            code = 1
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
