@@ -315,8 +315,13 @@ def as_dict(reading: Reading) -> dict[str, Any]:
     }
 
 
-async def run_agent(loaded: Loaded) -> None:
-    """Build the agent of a configuration and run it until it is told to stop."""
+def build_agent(loaded: Loaded) -> Agent:
+    """Return the agent of a configuration; no port is opened yet.
+
+    Raises:
+        ConfigErrors: A profile is wrong.
+        ValueError: A device names points that its profile has not.
+        ControlError: The control socket's path is too long.
+    """
     clock = SystemClock()
-    fleet = build_fleet(loaded.config, loaded.base, clock)
-    await Agent(loaded, fleet, clock).run()
+    return Agent(loaded, build_fleet(loaded.config, loaded.base, clock), clock)

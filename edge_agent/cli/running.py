@@ -16,7 +16,7 @@ from edge_agent.cli.words import TEXTS
 def run_command(config_file: Path) -> ExitCode:
     """Run the agent until it is told to stop."""
     _import_structlog_alone()
-    from edge_agent.app import load, run_agent
+    from edge_agent.app import build_agent, load
     from edge_agent.shell.commands import KeyFileError
     from edge_agent.shell.control import AgentRunningError, ControlError
     from edge_agent.shell.log import configure_logging
@@ -28,16 +28,15 @@ def run_command(config_file: Path) -> ExitCode:
         return ExitCode.CONFIG
     configure_logging()
     try:
-        asyncio.run(run_agent(loaded))
-    except AgentRunningError as error:
-        say(TEXTS.text("stopped_for", error=error))
-        return ExitCode.PORT_BUSY
+        agent = build_agent(loaded)
     except (ConfigErrors, ControlError, ValueError) as error:
         say(TEXTS.text("stopped_for", error=error))
         return ExitCode.CONFIG
-    except OSError as error:
+    try:
+        asyncio.run(agent.run())
+    except ControlError as error:
         say(TEXTS.text("stopped_for", error=error))
-        return ExitCode.FINDING
+        return ExitCode.PORT_BUSY if isinstance(error, AgentRunningError) else ExitCode.CONFIG
     return ExitCode.OK
 
 

@@ -48,7 +48,7 @@ TEXTS: Final = Texts(
             "{file}: {devices} devices on {lines} lines, {points} points: nothing wrong.",
             "{file}: {devices} thiết bị trên {lines} đường truyền, {points} điểm đo: không có lỗi.",
         ),
-        "check_counts": ("{errors} errors, {warnings} warnings.", "{errors} lỗi, {warnings} cảnh báo."),
+        "check_counts": ("Errors: {errors}, warnings: {warnings}.", "{errors} lỗi, {warnings} cảnh báo."),
         "port_missing": (
             "port '{port}' of line '{line}' does not exist here; see ls /dev/serial/by-id",
             "cổng '{port}' của đường truyền '{line}' không có trên máy này; xem ls /dev/serial/by-id",

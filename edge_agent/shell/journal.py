@@ -33,18 +33,20 @@ class CommandJournal:
     """Commands and their answers in one SQLite file; any thread may call it, one at a time."""
 
     def __init__(self, file: Path) -> None:
-        """Open or create the file; a damaged one is moved aside, since a street must not wait for it."""
+        """Open or create the file.
+
+        A damaged one is moved aside, and a disk that fails is done without, since a street must not wait for it:
+        then nothing can be kept, and only the schedule's commands are carried out.
+        """
         self._lock = threading.Lock()
-        file.parent.mkdir(parents=True, exist_ok=True)
+        self._durable = True
         try:
-            self._database = _open(file)
-        except sqlite3.DatabaseError as error:
-            damaged = file.with_suffix(".damaged")
-            _log.exception("command journal damaged", file=str(file), moved_to=str(damaged), error=str(error))
-            file.replace(damaged)
-            for tail in ("-wal", "-shm"):
-                file.with_name(file.name + tail).unlink(missing_ok=True)
-            self._database = _open(file)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self._database = _opened(file)
+        except (OSError, sqlite3.Error) as error:
+            _log.exception("command journal cannot be opened", file=str(file), error=str(error))
+            self._durable = False
+            self._database = _open(":memory:")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -64,6 +66,8 @@ class CommandJournal:
         Raises:
             sqlite3.Error: The disk refuses; the command must then be refused too.
         """
+        if not self._durable:
+            raise sqlite3.OperationalError("there is no record on disk")
         with self._transaction() as database:
             database.execute(
                 "INSERT INTO command VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -133,7 +137,23 @@ class CommandJournal:
         )
 
 
-def _open(file: Path) -> sqlite3.Connection:
+def _opened(file: Path) -> sqlite3.Connection:
+    """Return the file's connection, after moving a damaged file aside."""
+    try:
+        return _open(file)
+    except sqlite3.OperationalError:
+        # No right, no room, locked: the file itself is sound.
+        raise
+    except sqlite3.DatabaseError as error:
+        damaged = file.with_suffix(".damaged")
+        _log.exception("command journal damaged", file=str(file), moved_to=str(damaged), error=str(error))
+        file.replace(damaged)
+        for tail in ("-wal", "-shm"):
+            file.with_name(file.name + tail).unlink(missing_ok=True)
+        return _open(file)
+
+
+def _open(file: Path | str) -> sqlite3.Connection:
     database = sqlite3.connect(file, check_same_thread=False, timeout=5.0)
     try:
         database.execute("PRAGMA journal_mode = WAL")

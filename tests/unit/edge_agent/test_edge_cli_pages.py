@@ -165,6 +165,13 @@ def test_help_lists_every_exit_code() -> None:
         assert f"{int(code):>4}  {english}" in text
 
 
+def test_the_technician_s_page_lists_every_exit_code_in_both_languages() -> None:
+    page = (EXAMPLES.parents[1] / "docs" / "edge-agent.md").read_text("utf-8")
+    for code, meanings in MEANINGS.items():
+        for meaning in meanings:
+            assert f"| {int(code)} | {meaning} |" in page
+
+
 def test_help_of_every_command_fits_80_cells() -> None:
     for name, command in edge_agent.commands.items():
         text = CliRunner().invoke(edge_agent, [name, "--help"], terminal_width=80).output

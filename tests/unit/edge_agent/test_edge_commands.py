@@ -226,6 +226,15 @@ def test_a_full_disk_refuses_the_centre_but_not_the_schedule(tmp_path: Path) -> 
     rig.close()
 
 
+def test_without_a_disk_the_schedule_goes_on_and_the_centre_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "folder").write_text("in the way")
+    rig = Rig(tmp_path / "folder")
+    assert rig.send(rig.command())[-1] == (ResultState.REJECTED, "cannot_be_kept")
+    result = run_virtual(rig.clock, rig.service.set_by_schedule("relay/k1", True, rig.clock.wall_ms() + 1000))
+    assert result.state is ResultState.DONE
+    rig.close()
+
+
 def test_a_record_that_cannot_be_read_refuses_the_centre(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     rig.close()
