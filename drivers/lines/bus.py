@@ -92,6 +92,9 @@ class Bus:
         """
         port, timing = self._port, self._timing
         limit_us = max(port.now_us(), self._free_us) + BABBLE_US
+        if self._free_us - port.now_us() <= timing.gap_us:
+            # Only the gap is left: sleeping through it costs one wake-up less than listening, and what came is seen.
+            port.wait(self._free_us)
         while data := port.read(self._free_us):
             now_us = port.now_us()
             self._counters.late_bytes += len(data)
