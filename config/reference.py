@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
-import annotated_types
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -149,9 +148,9 @@ def _bounds(metadata: list[Any] | tuple[Any, ...]) -> str:
         for attribute, word in (("gt", "above"), ("ge", "at least"), ("lt", "below"), ("le", "at most")):
             if hasattr(item, attribute):
                 told.append(f"{word} {getattr(item, attribute)}")
-        if isinstance(item, annotated_types.MinLen):
+        if hasattr(item, "min_length"):
             told.append(f"{item.min_length} or more")
-        if isinstance(item, annotated_types.MaxLen):
+        if hasattr(item, "max_length"):
             told.append(f"up to {item.max_length}")
     return ", ".join(told)
 

@@ -158,7 +158,7 @@ class Notifier:
             if failing:
                 _log.info("crew can be reached again", crew=road.crew, channel=road.channel)
             return False
-        pause_s = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** min(waiting.attempts, 10)) * random.uniform(0.8, 1.0)  # noqa: S311 - jitter
+        pause_s = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** min(waiting.attempts, 10)) * random.uniform(0.8, 1.0)  # noqa: S311 - spreads retries, guards nothing
         self._store.failed(waiting.id, self._now_ms() + round(pause_s * 1000), error)
         if not failing:
             _log.error("crew cannot be reached", crew=road.crew, channel=road.channel, error=error)

@@ -183,7 +183,7 @@ class Demo:
         """Return whether a gateway still holds a reading from before a time."""
         for gateway in GATEWAYS.values():
             status = self.command("edge_agent", "status", "--config", str(self.folder / f"{gateway}.yaml"))
-            oldest_age_s = status["delivery"].get("oldest_age_s")
+            oldest_age_s = status["delivery"]["spool"]["oldest_age_s"]
             if oldest_age_s is not None and time.time() - float(oldest_age_s) <= until_ms / 1000:
                 return True
         return False

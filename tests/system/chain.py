@@ -153,7 +153,7 @@ class Chain:
         """Return when the gateway holds nothing older than a time."""
 
         def delivered() -> bool:
-            oldest_age_s = self.agent_status()["delivery"]["oldest_age_s"]
+            oldest_age_s = self.agent_status()["delivery"]["spool"]["oldest_age_s"]
             return oldest_age_s is None or time.time() * 1000 - float(oldest_age_s) * 1000 > until_ms
 
         wait_until(delivered, timeout_s, "everything to be confirmed", poll_interval_s=0.2)
@@ -164,6 +164,8 @@ class Chain:
 
     def verdict(self, until_ms: int) -> Verdict:
         """Compare what was served with what is stored, up to a time."""
+        # The store first: what is served meanwhile is in the journal, and no stored row is without its read.
+        rows = [(device, 0, values) for device, _, values in self.stored()]
         served: Counter[tuple[str, int, tuple[int, ...]]] = Counter()
         due: list[tuple[str, int, tuple[int, ...]]] = []
         for line in (self.folder / "journal.jsonl").read_text().splitlines():
@@ -172,7 +174,6 @@ class Chain:
             served[read] += 1
             if entry["t"] <= until_ms and not self._was_cut_off(entry["t"]):
                 due.append(read)
-        rows = [(device, 0, values) for device, _, values in self.stored()]
         found = Counter(rows)
         assert max(served.values()) == 1, "the devices' counters ran over: the ledger cannot tell reads apart"
         return Verdict(

@@ -96,7 +96,7 @@ def test_no_fault_raises_whatever_was_asked(pdu: bytes, name: str, transport: st
     station = Station("s", 3, Counter(3), Noise(seed, "s"))
     station.faults[name] = Fault(name=name)  # type: ignore[index,arg-type]  # sampled from the names
     for _ in range(2):
-        outcome = station.exchange(Request(transport, 3, pdu), 1.0)  # type: ignore[arg-type]  # sampled
+        outcome = station.exchange(Request(transport, 3, pdu), 1.0)  # type: ignore[arg-type]  # sampled from the literals
         assert outcome.fault == name
         for sending in outcome.sendings:
             assert sending.data is None or len(sending.data) <= 270

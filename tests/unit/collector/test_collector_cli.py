@@ -83,7 +83,8 @@ def row(seconds_ago: int, gateway: str = "gw-117", **fields: Any) -> Row:
     )
 
 
-def overview(run: Commands, *, written_ms: int = NOW_MS, **facts: str) -> None:
+def overview(run: Commands, *, written_ago_ms: int = 0, **facts: str) -> None:
+    written_ms = time.time_ns() // 1_000_000 - written_ago_ms
     records = Records(run.state)
     metrics = Metrics()
     metrics.add("payload_invalid", 7)
@@ -234,7 +235,7 @@ def test_status_shows_each_metric_that_moved(run: Commands) -> None:
 
 @pytest.mark.parametrize(
     ("facts", "state"),
-    [({"written_ms": NOW_MS - 60_000}, "dead"), ({"stopped": "1"}, "stopped"), ({"store": "timeout: x"}, "running")],
+    [({"written_ago_ms": 60_000}, "dead"), ({"stopped": "1"}, "stopped"), ({"store": "timeout: x"}, "running")],
 )
 def test_status_finds_trouble(run: Commands, facts: dict[str, Any], state: str) -> None:
     overview(run, **facts)
