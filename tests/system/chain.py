@@ -150,11 +150,15 @@ class Chain:
         return answer
 
     def wait_delivered(self, until_ms: int, timeout_s: float = 120.0) -> None:
-        """Return when the gateway holds nothing older than a time."""
+        """Return when the gateway holds nothing that was observed up to a time."""
+        # Readings of that moment are committed up to an interval later.
+        committed_ms = until_ms + 5 * COMMIT_INTERVAL_S * 1000
 
         def delivered() -> bool:
             oldest_age_s = self.agent_status()["delivery"]["spool"]["oldest_age_s"]
-            return oldest_age_s is None or time.time() * 1000 - float(oldest_age_s) * 1000 > until_ms
+            now_ms = time.time() * 1000
+            oldest_ms = now_ms if oldest_age_s is None else now_ms - float(oldest_age_s) * 1000
+            return oldest_ms > committed_ms
 
         wait_until(delivered, timeout_s, "everything to be confirmed", poll_interval_s=0.2)
 
@@ -243,6 +247,8 @@ class Chain:
             "state_dir": str(self.folder / "collector-state"),
             "mqtt": {"host": "127.0.0.1", "port": self.broker.port},
             "store": store,
+            # Few, so that an outage of the database really leaves its backlog on the gateway's disk.
+            "limits": {"store_batches": 10},
         }
 
 
