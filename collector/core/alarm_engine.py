@@ -134,10 +134,7 @@ class AlarmEngine:
             if self._silence.fleet and data:
                 self._silence.fleet.restore(data)
         elif gateway_name in self._gateways:
-            gateway = self._gateways[gateway_name]
-            gateway.restore(data)
-            # Looked at by the first tick, whatever its own deadline was.
-            gateway.deadline_ms = 1
+            self._gateways[gateway_name].restore(data)
 
     def _every_alarm(self) -> Iterator[Alarm]:
         for gateway in self._gateways.values():

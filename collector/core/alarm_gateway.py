@@ -84,6 +84,7 @@ class GatewayState:
             "beats": self.beats,
             "clock": self.clock,
             "resumed": self.resumed_ms,
+            "deadline": self.deadline_ms,
             "waiting": self.waiting,
             "seen": self.seen.dump(),
             "live": self.live.dump(),
@@ -95,7 +96,7 @@ class GatewayState:
         """Take back what `dump` gave; rules and cabinets that no longer exist are dropped."""
         self.heard_ms, self.will_ms, self.beats = data["heard"], data["will"], data["beats"]
         self.clock = (data["clock"][0], data["clock"][1]) if data["clock"] else None
-        self.resumed_ms = data["resumed"]
+        self.resumed_ms, self.deadline_ms = data["resumed"], data["deadline"]
         self.waiting = (data["waiting"][0], dict(data["waiting"][1]))
         self.seen = SeenBatches.restored(data["seen"])
         self.live.restore(data["live"])

@@ -96,6 +96,7 @@ def received(
     channel: Channel = "live",
     late_s: float = 0.0,
     offset_s: float = 0.0,
+    seq: int | None = None,
 ) -> Received:
     """Return readings observed at_s after START_MS; offset_s is how far the gateway's clock is ahead."""
     at_ms = START_MS + round(at_s * 1000)
@@ -103,7 +104,7 @@ def received(
     sent_ms = observed_ms + round(late_s * 1000)
     return Received(
         gateway=gateway,
-        batch=batch(blocks(values, observed_ms), sent_ms=sent_ms),
+        batch=batch(blocks(values, observed_ms), sent_ms=sent_ms, seq=seq),
         channel=channel,
         received_ms=at_ms + round(late_s * 1000),
     )
