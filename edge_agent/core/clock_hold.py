@@ -117,7 +117,7 @@ class ClockHold:
         time_ms = self.time_of(monotonic_ms)
         if time_ms is None:
             return None
-        last_ms = self._last.get(device, 0)
+        last_ms = self._last.get(device, EARLIEST_MS - 1)
         if time_ms <= last_ms:
             time_ms = last_ms + 1
         self._last[device] = time_ms
