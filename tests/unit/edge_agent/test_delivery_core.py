@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from edge_agent.core.backoff import TokenBucket, backoff_s
@@ -96,7 +98,7 @@ def test_an_urgent_batch_repeats_with_back_off_until_it_is_confirmed_and_never_a
         assert all(send.channel is Channel.EVENT for send in sends)
         times += [second] * len(sends)
     assert times[:5] == [5, 10, 20, 40, 80]
-    assert [later - earlier for earlier, later in zip(times[4:], times[5:], strict=False)] == [60, 60, 60]
+    assert [later - earlier for earlier, later in itertools.pairwise(times[4:])] == [60, 60, 60]
     core.confirmed(300_000, [(EPOCH, 1, 1)])
     assert core.deletions() == [(key_of(EPOCH, 1), key_of(EPOCH, 1))]
     assert all(not _answer(core, 300_000 + 1000 * second, [])[1] for second in range(200))
