@@ -101,6 +101,7 @@ class Spool:
         self._unkept_bytes = 0
         self._unkept_gone: dict[Rank, Gone] = {}
         self._damaged: set[tuple[str, int]] = set()
+        self._damage: str | None = None
         self._attempt = 0
         self._retry_at_s = 0.0
         # Numbers for a start whose disk fails; far above those that a start with a file gives.
@@ -124,6 +125,11 @@ class Spool:
         if self._tables is not None:
             self._tables.database.close()
             self._tables = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the disk takes commits now."""
+        return self._tables is not None
 
     @property
     def gone(self) -> list[Gone]:
@@ -341,15 +347,21 @@ class Spool:
             self._tables = None
         pause_s = backoff_s(self._attempt, first_s=1.0, longest_s=30.0, fraction=1.0)
         self._attempt += 1
-        damaged = isinstance(error, sqlite3.Error) and spool_file.is_damage(error)
-        self._retry_at_s = time.monotonic() + (0.0 if damaged and self._attempt < 3 else pause_s)
+        if isinstance(error, sqlite3.Error) and spool_file.is_damage(error):
+            self._damage = str(error)
+            pause_s = 0.0 if self._attempt < 3 else pause_s
+        self._retry_at_s = time.monotonic() + pause_s
 
     def _reopen(self) -> None:
         try:
             try:
+                if self._damage is not None:
+                    # Found while it was in use, by what a check at open does not look at.
+                    raise SpoolDamagedError(self._damage)  # noqa: TRY301 - the same road as damage found at open
                 database = spool_file.open_database(self._path, self._max_bytes)
             except SpoolDamagedError as error:
                 self._replace(str(error))
+                self._damage = None
                 database = spool_file.open_database(self._path, self._max_bytes)
             try:
                 self._tables = SpoolTables(database, self.counters)

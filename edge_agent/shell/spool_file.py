@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sqlite3
 import zlib
@@ -92,7 +93,22 @@ def _prepare(database: sqlite3.Connection, path: Path, max_bytes: int) -> None:
         raise SpoolDamagedError(f"written by a later version (schema {version}, known up to {len(MIGRATIONS)})")
     for number in range(version, len(MIGRATIONS)):
         database.executescript(f"BEGIN; {MIGRATIONS[number]}; PRAGMA user_version = {number + 1}; COMMIT;")
+    if _schema(database) != _expected_schema():
+        # A flipped bit in a table's definition is no damage to SQLite's checks, but every later statement would fail.
+        raise SpoolDamagedError("the tables are not those of the spool")
     database.execute(f"PRAGMA max_page_count = {page_limit(path, max_bytes)}")
+
+
+def _schema(database: sqlite3.Connection) -> set[tuple[str, str]]:
+    return set(database.execute("SELECT name, sql FROM sqlite_master").fetchall())
+
+
+@functools.cache
+def _expected_schema() -> set[tuple[str, str]]:
+    with contextlib.closing(sqlite3.connect(":memory:")) as fresh:
+        for migration in MIGRATIONS:
+            fresh.executescript(migration)
+        return _schema(fresh)
 
 
 def page_limit(path: Path, max_bytes: int) -> int:
