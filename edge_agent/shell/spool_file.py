@@ -19,19 +19,20 @@ _log = structlog.get_logger(__name__)
 
 MIGRATIONS: Final = (
     # 1: the primary keys are those of core/delivery_rows.py, so that no second index is ever written.
+    # STRICT (SQLite 3.37 or later), so that the check at open also finds values whose type a flipped bit has changed.
     """
-    CREATE TABLE epoch (number INTEGER PRIMARY KEY, epoch TEXT NOT NULL);
+    CREATE TABLE epoch (number INTEGER PRIMARY KEY, epoch TEXT NOT NULL) STRICT;
     CREATE TABLE batch (
         id INTEGER PRIMARY KEY, born_ms INTEGER NOT NULL, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,
-        readings INTEGER NOT NULL, bytes INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL);
+        readings INTEGER NOT NULL, bytes INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
     CREATE TABLE held (
         id INTEGER PRIMARY KEY, boot TEXT NOT NULL, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,
-        readings INTEGER NOT NULL, bytes INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL);
+        readings INTEGER NOT NULL, bytes INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
     CREATE TABLE gone (
         what INTEGER PRIMARY KEY, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,
-        batches INTEGER NOT NULL, readings INTEGER NOT NULL);
+        batches INTEGER NOT NULL, readings INTEGER NOT NULL) STRICT;
     CREATE TABLE clock (
-        one INTEGER PRIMARY KEY CHECK (one = 1), boot TEXT NOT NULL, offset_ms INTEGER, highest_ms INTEGER NOT NULL);
+        one INTEGER PRIMARY KEY CHECK (one = 1), boot TEXT NOT NULL, offset_ms INTEGER, highest_ms INTEGER NOT NULL) STRICT;
     """,
 )
 PAGE_BYTES: Final = 4096

@@ -12,7 +12,7 @@ from typing import Final
 import orjson
 import structlog
 
-from contract.batch import EARLIEST_MS, Gone
+from contract.batch import EARLIEST_MS, LATEST_MS, Gone
 from edge_agent.core.clock_hold import SavedClock
 from edge_agent.core.delivery_batches import HeldRow
 from edge_agent.core.delivery_rows import (
@@ -45,10 +45,10 @@ def gone_of(rank: Rank, first_ms: int, last_ms: int, batches: int, readings: int
     """Return the note of rows that were given up."""
     return Gone(
         what=PRIORITY_OF[rank],
-        first_ms=max(EARLIEST_MS, first_ms),
-        last_ms=max(EARLIEST_MS, last_ms),
+        first_ms=min(max(EARLIEST_MS, first_ms), LATEST_MS),
+        last_ms=min(max(EARLIEST_MS, last_ms), LATEST_MS),
         batches=batches,
-        readings=readings,
+        readings=max(0, readings),
     )
 
 
@@ -312,9 +312,8 @@ class SpoolTables:
             if table == "held":
                 # Readings that never got a time are told of with the last time that is known.
                 add_gone(self.gone, gone_of(rank, last_known_ms, last_known_ms, 1, readings))
-            elif readings == 0 and is_readable:
-                body = self.database.execute("SELECT body FROM batch WHERE id = ?", (identity,)).fetchone()[0]
-                for told in told_in(body):
+            elif readings == 0 and is_readable and (found := self.body(identity)) is not None and found[1]:
+                for told in told_in(found[0]):
                     add_gone(self.gone, told)
             else:
                 add_gone(self.gone, gone_of(rank, first_ms, last_ms, 1, readings))
@@ -324,6 +323,15 @@ class SpoolTables:
                 self.counters.rows[rank] -= 1
             else:
                 self.counters.held -= 1
+
+    def _epoch_in_rows(self, number: int) -> str | None:
+        """Return the epoch as a row of it has it, under its checksum; the table of epochs has none."""
+        for rank in Rank:
+            first = next(self.ids(row_id(rank, key_of(number, 0)), row_id(rank, key_of(number, MAX_SEQ))), None)
+            found = self.body(first) if first is not None else None
+            if found is not None and found[1]:
+                return str(orjson.loads(found[0])["epoch"])
+        return None
 
     def _load(self) -> None:
         counters = self.counters
@@ -345,7 +353,7 @@ class SpoolTables:
             if self.lowest_seq(number) is None:
                 self.database.execute("DELETE FROM epoch WHERE number = ?", (number,))
             else:
-                self.epochs[number] = epoch
+                self.epochs[number] = self._epoch_in_rows(number) or epoch
         for what, *rest in self.database.execute("SELECT * FROM gone").fetchall():
             self.gone[Rank(what)] = gone_of(Rank(what), *rest)
         found = self.database.execute("SELECT boot, offset_ms, highest_ms FROM clock").fetchone()

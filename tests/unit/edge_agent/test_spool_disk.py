@@ -252,6 +252,17 @@ def test_a_flipped_bit_in_a_body_is_not_delivered_but_counted(disk: Spool) -> No
     assert _ids(disk) == [rows[0].identity, rows[2].identity]
 
 
+def test_a_damaged_name_of_an_epoch_is_mended_from_its_rows(path: Path) -> None:
+    first = _open(path)
+    first.commit(Commit(rows=_rows(first, 2)))
+    assert first._tables is not None
+    first._tables.database.execute("UPDATE epoch SET epoch = ?", ("0" * 32,))
+    first.close()
+    second = _open(path)
+    assert second.epoch_numbers[first.live.epoch] == first.live.number
+    second.close()
+
+
 def test_damage_found_while_in_use_is_set_aside_too(disk: Spool) -> None:
     disk.commit(Commit(rows=_rows(disk, 5)))
     assert disk._tables is not None
