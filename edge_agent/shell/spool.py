@@ -347,7 +347,7 @@ class Spool:
             self._tables = None
         pause_s = backoff_s(self._attempt, first_s=1.0, longest_s=30.0, fraction=1.0)
         self._attempt += 1
-        if isinstance(error, sqlite3.Error) and spool_file.is_damage(error):
+        if spool_file.is_damage(error):
             self._damage = str(error)
             pause_s = 0.0 if self._attempt < 3 else pause_s
         self._retry_at_s = time.monotonic() + pause_s
@@ -370,7 +370,7 @@ class Spool:
                 raise
             self._forget_kept(self._tables)
             self._know_epochs()
-        except (sqlite3.Error, OSError, SpoolDamagedError) as error:
+        except (sqlite3.Error, OSError, SpoolDamagedError, UnicodeDecodeError) as error:
             self._failed(error)
 
     def _know_epochs(self) -> None:

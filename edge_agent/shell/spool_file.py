@@ -32,7 +32,8 @@ MIGRATIONS: Final = (
         what INTEGER PRIMARY KEY, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,
         batches INTEGER NOT NULL, readings INTEGER NOT NULL) STRICT;
     CREATE TABLE clock (
-        one INTEGER PRIMARY KEY CHECK (one = 1), boot TEXT NOT NULL, offset_ms INTEGER, highest_ms INTEGER NOT NULL) STRICT;
+        one INTEGER PRIMARY KEY CHECK (one = 1), boot TEXT NOT NULL, offset_ms INTEGER,
+        highest_ms INTEGER NOT NULL) STRICT;
     """,
 )
 PAGE_BYTES: Final = 4096
@@ -63,7 +64,7 @@ def open_database(path: Path, max_bytes: int) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
     try:
         _prepare(database, path, max_bytes)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         database.close()
         if is_damage(error):
             raise SpoolDamagedError(str(error)) from error
@@ -124,10 +125,14 @@ def page_limit(path: Path, max_bytes: int) -> int:
     return max(_SMALLEST_PAGES, min(wanted, possible))
 
 
-def is_damage(error: sqlite3.Error) -> bool:
+def is_damage(error: Exception) -> bool:
     """Return whether an error means a damaged file rather than a disk that fails now."""
+    if isinstance(error, UnicodeDecodeError):
+        # Python cannot read SQLite's own message: it quotes a damaged table definition.
+        return True
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or "no such" in str(error)
+    words = str(error)
+    return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or "no such" in words or "decode to UTF-8" in words
 
 
 def is_full(error: sqlite3.Error) -> bool:
@@ -178,7 +183,7 @@ def salvage(aside: Path, path: Path, max_bytes: int) -> int:
 
 def _salvaged(aside: Path) -> Iterator[tuple[dict[int, str], tuple[int, int, int, int, int, int, int, bytes]]]:
     """Yield (epochs, row of `batch`) for what can still be read of a damaged spool, each row checked by its CRC."""
-    with contextlib.suppress(sqlite3.Error, OSError):
+    with contextlib.suppress(sqlite3.Error, OSError, UnicodeDecodeError):
         source = sqlite3.connect(aside, isolation_level=None)
         try:
             epochs = dict(source.execute("SELECT number, epoch FROM epoch").fetchall())
