@@ -50,6 +50,7 @@ class AlarmEngine:
         cabinets: dict[str, list[Cabinet]] = {}
         for cabinet in city.cabinets:
             cabinets.setdefault(cabinet.gateway, []).append(cabinet)
+        self._rules = tuple(rules)
         self._gateways = {name: GatewayState.of(name, members, rules) for name, members in cabinets.items()}
         self._book = AlarmBook(NoticePlan(city, lamps_due))
         offline = next((rule for rule in rules if isinstance(rule, GatewayOfflineRule)), None)
@@ -129,12 +130,19 @@ class AlarmEngine:
         return self._gateways[gateway_name].dump()
 
     def load(self, gateway_name: str, data: dict[str, Any]) -> None:
-        """Take back what `dump` gave; a gateway that the inventory no longer has is dropped."""
+        """Take back what `dump` gave; a gateway that the inventory no longer has is dropped.
+
+        Raises:
+            KeyError, TypeError, ValueError, IndexError, AttributeError: It is not what `dump` gave; nothing was taken.
+        """
         if not gateway_name:
             if self._silence.fleet and data:
                 self._silence.fleet.restore(data)
         elif gateway_name in self._gateways:
-            self._gateways[gateway_name].restore(data)
+            cabinets = tuple(self._gateways[gateway_name].layout.cabinets.values())
+            restored = GatewayState.of(gateway_name, cabinets, self._rules)
+            restored.restore(data)
+            self._gateways[gateway_name] = restored
 
     def _every_alarm(self) -> Iterator[Alarm]:
         for gateway in self._gateways.values():

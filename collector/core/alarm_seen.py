@@ -25,7 +25,7 @@ class SeenBatches:
 
     def any_between(self, epoch: str, first: int, last: int) -> bool:
         """Return whether a batch strictly between two numbers was evaluated."""
-        return any(low < last and high > first for low, high in self.epochs.get(epoch, []))
+        return any(max(low, first + 1) <= min(high, last - 1) for low, high in self.epochs.get(epoch, []))
 
     def add(self, epoch: str, seq: int, lowest: int) -> None:
         """Take a batch as evaluated; what lies below `lowest` never comes again."""

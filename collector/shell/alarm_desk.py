@@ -81,7 +81,11 @@ class AlarmDesk:
         self._engine = AlarmEngine(city, rules, Schedules(city).lamps_due, now_ms())
         self._store = AlarmStore(state_dir)
         for gateway, body in self._store.engine_states().items():
-            self._engine.load(gateway, body)
+            try:
+                self._engine.load(gateway, body)
+            except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+                # A gateway begins anew rather than that nobody is told of any.
+                _log.error("alarm state of a gateway cannot be read", gateway=gateway, error=repr(error)[:200])
         self._notifier = Notifier(self._store, self._roads, city.place.timezone, now_ms)
         self._uncommitted = Effects()
         self._pruned_ms = 0
@@ -174,6 +178,7 @@ class AlarmDesk:
         changed_ms = since_ms or alarm.cleared_ms or 0
         body: dict[str, Any] = {
             "alarm": alarm.name,
+            "rule": alarm.rule.rule,
             "site": alarm.site,
             "gateway": alarm.gateway,
             "severity": alarm.rule.severity,

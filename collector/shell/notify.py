@@ -146,7 +146,7 @@ class Notifier:
         body = waiting.body
         if self._now_ms() - waiting.written_ms > LATE_MS:
             note = sent_late_note(waiting.written_ms, self._now_ms(), self._zone, road.language)
-            body = f"{note}\n{body}"
+            body = f"{note} {body}"
         error = "not taken by the service"
         try:
             taken = road.sender.send(waiting.title, body)

@@ -1,0 +1,179 @@
+"""alarms.db: all or nothing, order within a thread, bounds, forms of other versions."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from collector.core.alarm_record import Transition, TransitionKind
+from collector.core.alarm_states import AlarmState
+from collector.shell import alarm_store
+from collector.shell.alarm_store import FILE_NAME, AlarmStore, Outgoing, Shown, read_alarms
+
+
+def step(at_ms: int = 1_000, kind: TransitionKind = "raised") -> Transition:
+    return Transition(
+        rule="mains-lost",
+        site="c-1",
+        observed_at_ms=at_ms,
+        kind=kind,
+        known_ms=at_ms + 5,
+        path="live",
+        state=AlarmState.UNACKED,
+    )
+
+
+def message(kind: str = "raised", thread: str = "t1", channel: str = "a", crew: str = "north") -> Outgoing:
+    return Outgoing(
+        identity=f"{thread}/{kind}/{crew}/{channel}",
+        thread=thread,
+        crew=crew,
+        channel=channel,
+        title=kind,
+        body=f"{kind} {thread}",
+        written_ms=1_000,
+    )
+
+
+def shown(state: str = "unacked", *, active: bool = True) -> Shown:
+    return Shown(site="c-1", name="mains-lost", active=active, state=state, changed_ms=1_000, body={"severity": 1})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> AlarmStore:
+    return AlarmStore(tmp_path)
+
+
+def put(store: AlarmStore, *messages: Outgoing) -> None:
+    store.commit(states={}, shown=[], transitions=[], outgoing=messages)
+
+
+def test_a_repeat_of_a_transition_and_of_a_message_changes_nothing(store: AlarmStore, tmp_path: Path) -> None:
+    for _ in range(3):
+        store.commit(
+            states={"gw-1": {"n": 1}},
+            shown=[shown()],
+            transitions=[step(), step(2_000, "cleared")],
+            outgoing=[message()],
+        )
+    alarms, history = read_alarms(tmp_path, limit=10)
+    assert [(row["kind"], row["observed_at_ms"]) for row in history] == [("cleared", 2_000), ("raised", 1_000)]
+    assert alarms == [shown()]
+    assert store.waiting_count() == 1
+    store.close()
+
+
+def test_a_commit_that_fails_writes_nothing(store: AlarmStore, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / FILE_NAME) as direct:
+        direct.execute("CREATE TRIGGER refuse BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'full'); END")
+    direct.close()
+    with pytest.raises(sqlite3.Error, match="full"):
+        store.commit(states={"gw-1": {}}, shown=[shown()], transitions=[step()], outgoing=[message()])
+    assert read_alarms(tmp_path, limit=10) == ([], [])
+    assert store.engine_states() == {}
+    with sqlite3.connect(tmp_path / FILE_NAME) as direct:
+        direct.execute("DROP TRIGGER refuse")
+    direct.close()
+    store.commit(states={"gw-1": {}}, shown=[shown()], transitions=[step()], outgoing=[message()])
+    assert store.waiting_count() == 1
+    store.close()
+
+
+def test_a_restore_waits_for_its_loss_and_holds_up_no_other_thread(store: AlarmStore) -> None:
+    put(store, message("raised"), message("restored"), message("raised", thread="t2"))
+    first = store.due("a", 0)
+    assert first is not None
+    assert first.title == "raised"
+    store.failed(first.id, 9_000, "not taken")
+    other = store.due("a", 5_000)
+    assert other is not None
+    assert other.body == "raised t2"
+    store.sent(other.id, 5_000)
+    assert store.due("a", 8_999) is None
+    again = store.due("a", 9_000)
+    assert again is not None
+    assert (again.id, again.attempts) == (first.id, 1)
+    store.sent(again.id, 9_000)
+    last = store.due("a", 9_000)
+    assert last is not None
+    assert last.title == "restored"
+    assert store.due("b", 9_000) is None
+    store.close()
+
+
+def test_the_channels_of_a_crew_do_not_wait_for_each_other(store: AlarmStore) -> None:
+    put(store, message(channel="a"), message(channel="b"), message("restored", channel="b"))
+    first = store.due("b", 0)
+    assert first is not None
+    store.sent(first.id, 1)
+    second = store.due("b", 0)
+    assert second is not None
+    assert second.title == "restored"
+    store.close()
+
+
+def test_what_was_on_its_way_at_the_end_is_due_again(store: AlarmStore, tmp_path: Path) -> None:
+    put(store, message())
+    assert store.due("a", 0) is not None
+    store.close()
+    again = AlarmStore(tmp_path)
+    waiting = again.due("a", 0)
+    assert waiting is not None
+    assert waiting.body == "raised t1"
+    again.close()
+
+
+def test_history_and_sent_messages_are_bounded_and_unsent_ones_are_kept(
+    store: AlarmStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(alarm_store, "MAX_TRANSITIONS", 10)
+    monkeypatch.setattr(alarm_store, "MAX_SENT", 10)
+    put(store, message(thread="unsent"))
+    for number in range(50):
+        store.commit(
+            states={},
+            shown=[],
+            transitions=[step(1_000 + number)],
+            outgoing=[message(thread=f"n{number}", channel="b")],
+        )
+        waiting = store.due("b", 0)
+        assert waiting is not None
+        store.sent(waiting.id, 1)
+    store.prune()
+    assert len(read_alarms(tmp_path, limit=1000)[1]) == 10
+    assert store.waiting_count() == 1
+    with sqlite3.connect(tmp_path / FILE_NAME) as direct:
+        assert direct.execute("SELECT count(*) FROM outbox").fetchone() == (11,)
+    direct.close()
+    store.close()
+
+
+def test_acknowledgements_pass_from_one_process_to_the_other(store: AlarmStore, tmp_path: Path) -> None:
+    other = AlarmStore(tmp_path)
+    other.ask_acknowledge("c-1", "mains-lost", "Lan" * 100)
+    other.close()
+    ((number, site, name, by),) = store.acknowledgements()
+    assert (site, name, by) == ("c-1", "mains-lost", ("Lan" * 100)[:64])
+    store.acknowledged(number)
+    assert store.acknowledgements() == []
+    store.close()
+
+
+def test_a_file_of_a_later_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / FILE_NAME) as direct:
+        direct.execute("PRAGMA user_version = 99")
+    direct.close()
+    with pytest.raises(sqlite3.DatabaseError, match="later version"):
+        AlarmStore(tmp_path)
+    with sqlite3.connect(tmp_path / FILE_NAME) as direct:
+        assert direct.execute("PRAGMA user_version").fetchone() == (99,)
+    direct.close()
+
+
+def test_every_commit_is_on_the_disk(store: AlarmStore) -> None:
+    # FULL is 2: with NORMAL, power cuts lost what was acknowledged.
+    assert store._database.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert store._database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    store.close()
