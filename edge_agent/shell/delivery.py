@@ -101,6 +101,7 @@ class Delivery:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
         self._grouping = Grouping()
         self._states = LatestStates(interval_ms=int(config.state_interval_s * 1000))
+        self._opening: asyncio.Future[None] | None = None
         self._hold: ClockHold | None = None
         self._core: DeliveryCore | None = None
         self._early: deque[tuple[Block, Mapping[str, PointSpec]]] = deque(maxlen=MAX_EARLY_BLOCKS)
@@ -157,13 +158,16 @@ class Delivery:
 
     async def run(self) -> None:
         """Open the spool and deliver until cancelled; then keep what was accepted."""
-        await self._open()
         try:
+            await self._open()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._pass_for_ever())
                 tasks.create_task(self._carry_commands())
                 tasks.create_task(self._uplink.run())
         finally:
+            if self._hold is None:
+                # Cancelled while the spool was being opened: what was accepted meanwhile is kept all the same.
+                await self._open()
             await self._pass(is_last=True)
             await self._in_thread(self._spool.close)
             self._thread.shutdown(wait=False)
@@ -280,7 +284,9 @@ class Delivery:
             self.metrics["command_dropped"] += 1
 
     async def _open(self) -> None:
-        await self._in_thread(self._spool.open)
+        if self._opening is None:
+            self._opening = asyncio.ensure_future(self._in_thread(self._spool.open))
+        await asyncio.shield(self._opening)
         now_ms = self._clock.monotonic_ms()
         self._core = DeliveryCore(epoch_number=self._spool.live.number, now_ms=now_ms)
         self._hold = ClockHold(

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import ssl
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from random import SystemRandom
 from typing import Any, Final, Protocol
@@ -82,6 +82,8 @@ class Uplink:
         self._protocol = MQTT5
         self._since_ms = 0
         self._told_online_s = 0.0
+        self._drawn: deque[str] = deque(maxlen=64)
+        self._foreign_nonce: str | None = None
         self.nonce: str | None = None
         self.reason: str | None = "not connected yet"
         self.metrics: Counter[str] = Counter()
@@ -123,10 +125,13 @@ class Uplink:
 
     async def _session(self) -> None:
         protocol = self._protocol
-        will = aiomqtt.Will(self._topics.online, self._presence(online=False, nonce=""), qos=1, retain=True)
+        nonce = secrets.token_hex(16)
+        self._drawn.append(nonce)
+        will = aiomqtt.Will(self._topics.online, self._presence(online=False, nonce=nonce), qos=1, retain=True)
         client = await uplink_session.build_client(
             self._mqtt, gateway=self._topics.gateway, protocol=protocol, will=will
         )
+        self._watch_disconnects(client)
         try:
             try:
                 await uplink_session.connect(client)
@@ -138,10 +143,10 @@ class Uplink:
             wanted = [self._topics.confirm, self._topics.command, self._topics.online]
             for topic in await uplink_session.subscribe(client, wanted, protocol=protocol):
                 self._denied(topic, "subscription denied")
-            self._begin(client)
+            self._begin(client, nonce)
             await self._read(client)
         except asyncio.CancelledError:
-            self.publish(self._topics.online, self._presence(online=False, nonce=""), retain=True)
+            self.publish(self._topics.online, self._presence(online=False, nonce=nonce), retain=True)
             raise
         finally:
             self._client, self.nonce = None, None
@@ -151,12 +156,25 @@ class Uplink:
                 self._listener.disconnected()
             await uplink_session.end(client)
 
-    def _begin(self, client: aiomqtt.Client) -> None:
+    def _watch_disconnects(self, client: aiomqtt.Client) -> None:
+        """Note the broker's own reason: aiomqtt forgets it when it comes right after CONNACK."""
+        paho = client._client  # noqa: SLF001 - as in `publish`
+        pass_on = paho.on_disconnect
+
+        def on_disconnect(*arguments: Any) -> None:
+            if getattr(arguments[3], "value", None) == _SESSION_TAKEN_OVER:
+                self._taken_over()
+            if pass_on is not None:
+                pass_on(*arguments)
+
+        paho.on_disconnect = on_disconnect
+
+    def _begin(self, client: aiomqtt.Client, nonce: str) -> None:
         self._client, self._since_ms = client, self._now_ms()
         self._pending.clear()
-        self.nonce = secrets.token_hex(16)
+        self.nonce = nonce
         self.metrics["connects"] += 1
-        self.publish(self._topics.online, self._presence(online=True, nonce=self.nonce), retain=True)
+        self.publish(self._topics.online, self._presence(online=True, nonce=nonce), retain=True)
         self._told_online_s = time.monotonic()
         self.reason = None
         _log.info("broker_connected", host=self._mqtt.host, port=self._mqtt.port, protocol=self._protocol.name)
@@ -203,12 +221,29 @@ class Uplink:
         except PayloadError:
             self.metrics["online_invalid"] += 1
             return
+        self._look_for_double(seen)
         is_ours = seen.online and seen.nonce == self.nonce
         # At most once a second: two gateways with one name would else do nothing but contradict each other.
         if not is_ours and not seen.online and time.monotonic() - self._told_online_s >= 1.0 and self.nonce:
             self._told_online_s = time.monotonic()
             self.metrics["online_contradicted"] += 1
             self.publish(self._topics.online, self._presence(online=True, nonce=self.nonce), retain=True)
+
+    def _look_for_double(self, seen: Online) -> None:
+        """Notice another gateway with this name: brokers before Mosquitto 2.1 take a session over without a word.
+
+        The first nonce that was not drawn here may be that of this gateway's run before; a second one cannot.
+        """
+        if not seen.nonce or seen.nonce in self._drawn or seen.nonce == self._foreign_nonce:
+            return
+        if self._foreign_nonce is not None:
+            self._taken_over()
+        self._foreign_nonce = seen.nonce
+
+    def _taken_over(self) -> None:
+        self.metrics["session_takeovers"] += 1
+        if self.metrics["session_takeovers"] == 1:
+            _log.error("session_taken_over", gateway=self._topics.gateway)
 
     def _presence(self, *, online: bool, nonce: str) -> bytes:
         since_ms = self._since_ms if online else self._now_ms()
@@ -230,11 +265,9 @@ class Uplink:
         self.denied[topic, reason] += 1
 
     def _lost(self, error: Exception) -> None:
-        code = getattr(error, "rc", None)
-        if getattr(code, "value", None) == _SESSION_TAKEN_OVER:
-            self.metrics["session_takeovers"] += 1
-            _log.error("session_taken_over", gateway=self._topics.gateway)
-        reason = str(error) or type(error).__name__
+        # aiomqtt's message iterator wraps what ended the connection.
+        cause = error.__cause__ or error
+        reason = str(cause) or type(cause).__name__
         if self.reason != reason:
             _log.warning("broker_lost", host=self._mqtt.host, port=self._mqtt.port, reason=reason)
         self.reason = reason
