@@ -8,6 +8,7 @@ overwrites an earlier one; further back (a clock that was in the far future) at 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -186,3 +187,25 @@ def placed_offset_ms(boot_began_ms: int, last_monotonic_ms: int) -> int:
         last_monotonic_ms: Boot clock of the last reading to place.
     """
     return boot_began_ms - 1000 - last_monotonic_ms
+
+
+def boot_offsets(
+    boots: Sequence[tuple[str, int]], *, boot_id: str, offset_ms: int, state: ClockState
+) -> dict[str, tuple[int, ClockState]]:
+    """Return (offset, how it was found) of every boot with readings that wait for their time.
+
+    Args:
+        boots: (boot, boot clock of its last reading), the oldest boot first.
+        boot_id: The present boot.
+        offset_ms: Its offset.
+        state: How that was found.
+    """
+    offsets = {}
+    began_ms = offset_ms
+    for boot, last_ms in reversed(boots):
+        if boot == boot_id:
+            offsets[boot] = (offset_ms, state)
+            continue
+        began_ms = placed_offset_ms(began_ms, last_ms)
+        offsets[boot] = (began_ms, ClockState.PLACED)
+    return offsets

@@ -4,37 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Final, TypeVar
 
-import orjson
 import structlog
 
 from config.agent import AgentConfig
 from config.profile import PointSpec
 from contract.batch import ClockState, Confirm, Gone
-from contract.codec import PayloadError, decode, encode, stamped
+from contract.codec import PayloadError, decode
 from contract.command import MAX_COMMAND_BYTES, Result
 from contract.reading import Block
-from contract.state import MAX_META_BYTES, Meta
+from contract.state import Meta
 from contract.topics import GatewayTopics
 from edge_agent.core.backoff import TokenBucket
-from edge_agent.core.clock_hold import ClockEvent, ClockHold, placed_offset_ms
-from edge_agent.core.delivery import LIVE_RESERVE, Channel, DeliveryCore, Send
+from edge_agent.core.clock_hold import ClockEvent, ClockHold, boot_offsets
+from edge_agent.core.delivery import DeliveryCore
 from edge_agent.core.delivery_batches import (
     HeldRow,
     gone_row,
     held_rows_of,
     placed_row,
     rows_of,
-    waiting_body,
 )
 from edge_agent.core.delivery_rows import Rank, Row
 from edge_agent.core.delivery_state import LatestStates
 from edge_agent.core.grouping import Grouping
 from edge_agent.shell.clock import GatewayClock
+from edge_agent.shell.delivery_messages import Messages
+from edge_agent.shell.delivery_status import delivery_status
 from edge_agent.shell.spool import Commit, Spool
 from edge_agent.shell.spool_tables import gone_of
 from edge_agent.shell.uplink import Uplink
@@ -45,13 +45,9 @@ MAX_CONFIRM_BYTES: Final = 64 * 1024
 MAX_EARLY_BLOCKS: Final = 4096
 """Blocks that wait while the spool is being opened and checked."""
 MAX_COMMANDS: Final = 64
-MAX_RESULTS: Final = 256
-HEARTBEAT_MS: Final = 20_000
-"""The collector calls a gateway offline when it hears no batch for 30 s."""
 RESEND_PAUSE_MS: Final = 10_000
 CLOCK_SAVE_MS: Final = 60_000
 PLACED_PER_PASS: Final = 50
-_WAITING_BLOCKS: Final = 100
 _TICK_S: Final = 1.0
 _EARLY_MS: Final = 10
 """A timer may fire this much before the boot clock says so."""
@@ -106,16 +102,22 @@ class Delivery:
         self._core: DeliveryCore | None = None
         self._early: deque[tuple[Block, Mapping[str, PointSpec]]] = deque(maxlen=MAX_EARLY_BLOCKS)
         self._commands: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue(MAX_COMMANDS)
-        self._results: deque[bytes] = deque(maxlen=MAX_RESULTS)
         self._told: list[Gone] = []
         self._boot_offsets: dict[str, tuple[int, ClockState]] = {}
         self._wake = asyncio.Event()
         self._urgent_tokens = TokenBucket(rate=2, burst=20, now_ms=clock.monotonic_ms() - 10_000)
-        self._urgent_waits = self._meta_is_due = False
-        self._next_commit_ms = self._batch_sent_ms = self._clock_saved_ms = 0
+        self._urgent_waits = False
+        self._next_commit_ms = self._clock_saved_ms = 0
         self._resent_ms = -RESEND_PAUSE_MS
         self.passes = 0
-        self.metrics: Counter[str] = Counter()
+        self._messages = Messages(
+            uplink=self._uplink,
+            topics=self._topics,
+            clock=clock,
+            numbering=self._spool.live,
+            states=self._states,
+        )
+        self.metrics: Counter[str] = self._messages.metrics
 
     @property
     def nonce(self) -> str | None:
@@ -174,8 +176,7 @@ class Delivery:
 
     async def publish_result(self, result: Result) -> None:
         """Send what became of a command, after the next connection if there is none."""
-        self._results.append(encode(result))
-        self._send_results()
+        self._messages.send_result(result)
 
     async def wait_connected(self) -> None:
         """Return once the broker has accepted the gateway."""
@@ -187,48 +188,22 @@ class Delivery:
 
     def status(self) -> dict[str, object]:
         """Return what `edge-agent status` shows."""
-        counters, now_ms = self._spool.counters, self.now_ms()
-        rows = sum(counters.rows.values())
-        live = self._core.live_count if self._core else 0
-        age_s = None if counters.oldest_ms is None or now_ms is None else max(0, now_ms - counters.oldest_ms) / 1000
-        return {
-            "connected": self._uplink.is_connected.is_set(),
-            "broker_reason": self._uplink.reason,
-            "epoch": self.epoch,
-            "clock": self._hold.state.value if self._hold else ClockState.WAITING.value,
-            "passes": self.passes,
-            "spool": {
-                "rows": {rank.name.lower(): counters.rows[rank] for rank in Rank},
-                "bytes": counters.bytes,
-                "held": counters.held,
-                "oldest_age_s": age_s,
-                "failure": self._spool.failure,
-                "unkept_rows": counters.unkept_rows,
-                "evicted_batches": counters.evicted,
-                "evicted_readings": counters.evicted_readings,
-                "commits": counters.commits,
-                "errors": counters.errors,
-                "corrupt_rows": counters.corrupt_rows,
-                "set_aside": counters.set_aside,
-                "salvaged": counters.salvaged,
-            },
-            "live_unconfirmed": live,
-            "history_backlog": max(0, rows - live),
-            "denied": [
-                {"topic": topic, "reason": reason, "count": count}
-                for (topic, reason), count in self._uplink.denied.items()
-            ],
-            "metrics": dict(self.metrics + self._uplink.metrics),
-        }
+        return delivery_status(
+            spool=self._spool,
+            uplink=self._uplink,
+            clock=self._hold.state if self._hold else ClockState.WAITING,
+            now_ms=self.now_ms(),
+            live=self._core.live_count if self._core else 0,
+            passes=self.passes,
+            metrics=self.metrics,
+        )
 
     def connected(self) -> None:
         """Send what a new connection needs: meta, states, the newest urgent points. Called by the uplink."""
         if self._core is None:
             return
         self._core.connected(self._clock.monotonic_ms())
-        self._meta_is_due = True
-        self._batch_sent_ms = self._clock.monotonic_ms()
-        self._states.all_again()
+        self._messages.connected()
         self.resend_state()
         if self._on_connected is not None:
             self._on_connected()
@@ -245,7 +220,7 @@ class Delivery:
         self._resent_ms = now_ms
         blocks = self._grouping.newest_urgent()
         if self._hold.state is ClockState.WAITING:
-            self._send_waiting(blocks)
+            self._messages.send_waiting(blocks, 0)
             return
         for block in blocks:
             self._grouping.urgent.add(block)
@@ -323,11 +298,11 @@ class Delivery:
         commit_is_due = is_last or is_found or now_ms >= self._next_commit_ms - _EARLY_MS
         if commit_is_due or (self._urgent_waits and self._urgent_tokens.available(now_ms) > 0):
             await self._commit(hold, core, now_ms, was_waiting=was_waiting, everything=commit_is_due)
-        if hold.state is not ClockState.WAITING and self._spool.counters.held:
+        if hold.state is not ClockState.WAITING and self._spool.counters.held and self._spool.is_open:
             await self._place(hold)
         if not is_last:
             await self._send_history(core)
-            self._send_rest(now_ms)
+            self._messages.send_rest(now_ms, meta=self._meta_now, hold=hold, grouping=self._grouping)
         self.passes += 1
 
     def _look_at_clock(self, hold: ClockHold, now_ms: int) -> bool:
@@ -367,7 +342,7 @@ class Delivery:
         clock_is_due = now_ms - self._clock_saved_ms >= CLOCK_SAVE_MS and hold.state is not ClockState.WAITING
         confirmed = core.deletions()
         if was_waiting:
-            self._send_waiting(taken[Rank.URGENT])
+            self._messages.send_waiting(taken[Rank.URGENT], 0)
         if not (rows or held or confirmed or lost or clock_is_due):
             return
         commit = Commit(
@@ -387,7 +362,9 @@ class Delivery:
         else:
             core.undeleted(confirmed)
         after_ms = self._clock.monotonic_ms()
-        self._send(core.committed(after_ms, rows, lowest_seq=lowest_seq, room=self._uplink.room))
+        self._messages.send(
+            core.committed(after_ms, rows, lowest_seq=lowest_seq, room=self._uplink.room), self.now_ms() or 0
+        )
 
     def _commit_in_thread(self, commit: Commit) -> tuple[bool, int]:
         kept = self._spool.commit(commit)
@@ -417,10 +394,16 @@ class Delivery:
         """Give held readings their times: those of this boot by its offset, those of earlier boots before it."""
         held = await self._in_thread(self._spool.held_rows, PLACED_PER_PASS)
         if any(one.boot_id not in self._boot_offsets for one in held) or not held:
-            self._boot_offsets = self._offsets_of(hold, await self._in_thread(self._spool.held_boots))
+            boots = await self._in_thread(self._spool.held_boots)
+            self._boot_offsets = boot_offsets(
+                boots, boot_id=self._clock.boot_id, offset_ms=hold.offset_ms or 0, state=hold.state
+            )
         born_ms = hold.time_of(self._clock.monotonic_ms()) or 0
         rows, placed = [], []
         for one in held:
+            if one.boot_id not in self._boot_offsets:
+                # The disk failed between the two looks.
+                return
             offset_ms, state = self._boot_offsets[one.boot_id]
             rows.append(
                 placed_row(one, offset_ms=offset_ms, clock=state, numbering=self._spool.placed, born_ms=born_ms)
@@ -431,79 +414,17 @@ class Delivery:
         if self._core is not None:
             self._core.kept(row.identity for row in rows)
 
-    def _offsets_of(self, hold: ClockHold, boots: Sequence[tuple[str, int]]) -> dict[str, tuple[int, ClockState]]:
-        offsets = {}
-        began_ms = hold.offset_ms or 0
-        for boot_id, last_ms in reversed(boots):
-            if boot_id == self._clock.boot_id:
-                offsets[boot_id] = (hold.offset_ms or 0, hold.state)
-                continue
-            began_ms = placed_offset_ms(began_ms, last_ms)
-            offsets[boot_id] = (began_ms, ClockState.PLACED)
-        return offsets
-
     async def _send_history(self, core: DeliveryCore) -> None:
         counters = self._spool.counters
         held_rows = counters.rows[Rank.NORMAL] + counters.rows[Rank.LOW] + counters.unkept_rows
         request = core.request(self._clock.monotonic_ms(), room=self._uplink.room, held_rows=held_rows)
         if request is not None:
             answer = await self._in_thread(self._spool.fetch, request)
-            self._send(core.answered(self._clock.monotonic_ms(), request, answer))
+            self._messages.send(core.answered(self._clock.monotonic_ms(), request, answer), self.now_ms() or 0)
 
-    def _send(self, sends: Iterable[Send]) -> None:
-        topics = {
-            Channel.LIVE: self._topics.live,
-            Channel.EVENT: self._topics.event,
-            Channel.HISTORY: self._topics.history,
-        }
-        sent_ms = self.now_ms() or 0
-        for send in sends:
-            payload = stamped(send.body, sent_ms=sent_ms, lowest_seq=send.lowest_seq)
-            if self._uplink.publish(topics[send.channel], payload):
-                self.metrics[f"sent_{send.channel.value}"] += 1
-                self._batch_sent_ms = self._clock.monotonic_ms()
-
-    def _send_waiting(self, blocks: Sequence[Block]) -> None:
-        """Send urgent readings whose time is not known: evaluated at receipt, stored later from the spool."""
-        now_ms = self._clock.monotonic_ms()
-        for start in range(0, len(blocks), _WAITING_BLOCKS):
-            part = blocks[start : start + _WAITING_BLOCKS]
-            age_ms = max(0, now_ms - max(block.monotonic_ms for block in part))
-            self._send_unkept(waiting_body(part, self._spool.live), age_ms)
-
-    def _send_unkept(self, body: bytes, age_ms: int) -> None:
-        payload = stamped(body, sent_ms=self.now_ms() or 0, lowest_seq=self._spool.live.last_seq, age_ms=age_ms)
-        if self._uplink.publish(self._topics.event, payload):
-            self.metrics["sent_waiting"] += 1
-            self._batch_sent_ms = self._clock.monotonic_ms()
-
-    def _send_rest(self, now_ms: int) -> None:
-        if self._uplink.room <= LIVE_RESERVE:
-            return
-        if self._meta_is_due:
-            self._send_meta()
-        self._send_results()
-        for device in list(self._states.due(now_ms)):
-            if self._uplink.room <= LIVE_RESERVE:
-                return
-            message = self._states.published(device, now_ms)
-            self._uplink.publish(self._topics.state(device), orjson.dumps(message), retain=True)
-        if now_ms - self._batch_sent_ms >= HEARTBEAT_MS and self._hold is not None:
-            if self._hold.state is ClockState.WAITING and self._grouping.newest_urgent():
-                self._send_waiting(self._grouping.newest_urgent())
-            else:
-                self._send_unkept(waiting_body((), self._spool.live), 0)
-
-    def _send_meta(self) -> None:
+    def _meta_now(self) -> Meta:
         meta = self._meta() if callable(self._meta) else self._meta
-        payload = encode(meta.model_copy(update={"epoch": self.epoch}))
-        if len(payload) > MAX_META_BYTES:
-            _log.error("meta_too_large", bytes=len(payload), limit=MAX_META_BYTES)
-        self._meta_is_due = not self._uplink.publish(self._topics.meta, payload, retain=True)
-
-    def _send_results(self) -> None:
-        while self._results and self._uplink.publish(self._topics.result, self._results[0]):
-            self._results.popleft()
+        return meta.model_copy(update={"epoch": self.epoch})
 
     async def _carry_commands(self) -> None:
         while True:
