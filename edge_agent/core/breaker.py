@@ -1,7 +1,11 @@
-"""The circuit breaker of one device: a dead one costs its line at most a twentieth of its time."""
+"""The circuit breaker of one device: a dead one costs its line at most a twentieth of its time.
+
+Only for moments after a change of supply it may cost half, since whether the supply is back must be known at once.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +13,12 @@ PROBE_SHARE: Final = 19
 """The pause after a probe is this many times what the probe cost: 1 part in 20."""
 SHORTEST_PAUSE_S: Final = 2.0
 LONGEST_PAUSE_S: Final = 300.0
+HASTE_S: Final = 20.0
+"""After a change of supply probes follow one another quickly for this long: a meter needs seconds to start."""
+HASTES: Final = 4
+HASTE_REFILL_S: Final = 120.0
+HASTE_STEP_S: Final = 5.0
+"""Changes nearer than this are the bounce of one contact."""
 
 
 @dataclass(slots=True)
@@ -27,6 +37,9 @@ class Breaker:
     failures: int = 0
     first_failure_s: float | None = None
     probe_at_s: float | None = None
+    _hastened_s: float = -math.inf
+    _hastes: float = HASTES
+    _refilled_s: float = -math.inf
 
     @property
     def is_open(self) -> bool:
@@ -36,6 +49,29 @@ class Breaker:
     def allows(self, now_s: float) -> bool:
         """Return whether a read may go out: always while closed, one probe at its time while open."""
         return self.probe_at_s is None or now_s >= self.probe_at_s
+
+    def is_hasty(self, now_s: float) -> bool:
+        """Return whether the supply has changed a moment ago, so that probes come soon and often."""
+        return now_s - self._hastened_s < HASTE_S
+
+    def hasten(self, now_s: float) -> bool:
+        """Probe at once, and often for a while: what the device is fed from has changed.
+
+        Returns:
+            False if it was hastened just before, or too often: an input that chatters gets HASTES times HASTE_S, then
+            one of them every HASTE_REFILL_S.
+        """
+        if now_s - self._hastened_s < HASTE_STEP_S:
+            return False
+        self._hastes = min(HASTES, self._hastes + (now_s - self._refilled_s) / HASTE_REFILL_S)
+        self._refilled_s = now_s
+        if self._hastes < 1:
+            return False
+        self._hastes -= 1
+        self._hastened_s = now_s
+        if self.probe_at_s is not None:
+            self.probe_at_s = min(self.probe_at_s, now_s)
+        return True
 
     def succeed(self) -> bool:
         """Take note of a read that gave an answer, and return whether that ends an open time."""
@@ -58,6 +94,7 @@ class Breaker:
         was_open = self.is_open
         lasted = ended_s - self.first_failure_s >= self.open_after_s
         if was_open or (self.failures >= self.open_after_failures and lasted):
-            pause_s = min(max(PROBE_SHARE * cost_s, SHORTEST_PAUSE_S), LONGEST_PAUSE_S)
+            share = 1 if self.is_hasty(ended_s) else PROBE_SHARE
+            pause_s = min(max(share * cost_s, SHORTEST_PAUSE_S), LONGEST_PAUSE_S)
             self.probe_at_s = ended_s + pause_s
         return self.is_open and not was_open

@@ -13,7 +13,7 @@ import structlog
 from contract.reading import BAD_CAUSES, Block, Cause
 from drivers.base import Clock, DevicePoint
 from drivers.errors import DriverError, UnsupportedError
-from edge_agent.core.breaker import Breaker
+from edge_agent.core.breaker import SHORTEST_PAUSE_S, Breaker
 from edge_agent.core.poll_plan import PollPlan, StateWatch, stagger_s
 from edge_agent.shell.devices import Device
 
@@ -85,8 +85,23 @@ class DevicePoller:
         """Read points at once, beside their deadlines; while the device is set aside the next probe does."""
         if points and not self.breaker.is_open and not self.wrong_type:
             self._extra.update(dict.fromkeys(points))
-            if self._waker is not None and not self._waker.done():
-                self._waker.set_result(None)
+            self._wake()
+
+    def supply_changed(self) -> None:
+        """Read at once what tells of the supply, or try again at once if the device was set aside."""
+        if not self.device.supply_points:
+            return
+        now_s = asyncio.get_running_loop().time()
+        if self.breaker.hasten(now_s) and self.wrong_type:
+            self._retry_s = now_s
+        if self.breaker.is_open or self.wrong_type:
+            self._wake()
+        else:
+            self.reread(self.device.supply_points)
+
+    def _wake(self) -> None:
+        if self._waker is not None:
+            _wake(self._waker)
 
     def _fresh_plan(self, start_s: float) -> PollPlan[DevicePoint]:
         by_interval: dict[float, list[DevicePoint]] = {}
@@ -217,7 +232,8 @@ class DevicePoller:
     def _wrong_type(self, error: UnsupportedError) -> None:
         now_s = asyncio.get_running_loop().time()
         self.breaker.succeed()
-        self._retry_s = now_s + WRONG_TYPE_RETRY_S
+        # A meter that has just got its supply back may answer nonsense before it measures.
+        self._retry_s = now_s + (SHORTEST_PAUSE_S if self.breaker.is_hasty(now_s) else WRONG_TYPE_RETRY_S)
         self.counters.failures[error.cause] += 1
         self.counters.last_cause = error.cause
         self.counters.last_failure = str(error)
@@ -319,7 +335,7 @@ class Poller:
         if watch is not None and watch.changed(zip(block.keys, block.values, strict=True)):
             _log.info("supply changed", device=device.id)
             for poller in self.pollers.values():
-                poller.reread(poller.device.supply_points)
+                poller.supply_changed()
 
     async def _count_passes(self) -> None:
         loop = asyncio.get_running_loop()

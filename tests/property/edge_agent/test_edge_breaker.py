@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.core.breaker import LONGEST_PAUSE_S, SHORTEST_PAUSE_S, Breaker
+from edge_agent.core.breaker import HASTE_REFILL_S, HASTE_S, HASTES, LONGEST_PAUSE_S, SHORTEST_PAUSE_S, Breaker
 from edge_agent.core.poll_plan import PollPlan
 
 costs = st.floats(0.001, 15.0)
@@ -35,6 +35,27 @@ def test_pauses_stay_between_two_seconds_and_five_minutes(costs: list[float]) ->
         assert SHORTEST_PAUSE_S - 1e-6 <= pause_s <= LONGEST_PAUSE_S + 1e-6
         assert not breaker.allows(now_s + pause_s / 2)
         now_s = breaker.probe_at_s
+
+
+@given(cost_s=costs, changes=st.lists(st.floats(0.05, 60.0), min_size=1, max_size=30))
+def test_whatever_chatters_haste_is_bounded(cost_s: float, changes: list[float]) -> None:
+    breaker, now_s, spent_s, turn = Breaker(open_after_failures=1, open_after_s=0.0), 0.0, 0.0, 0
+    breaker.fail(now_s, cost_s)
+    change_s = changes[0]
+    while now_s < 7200:
+        probe_s = breaker.probe_at_s or 0.0
+        if change_s <= probe_s:
+            now_s, turn = max(now_s, change_s), turn + 1
+            change_s = now_s + changes[turn % len(changes)]
+            if breaker.hasten(now_s):
+                assert breaker.probe_at_s is not None
+                assert breaker.probe_at_s <= now_s
+            continue
+        now_s = max(now_s, probe_s) + cost_s
+        spent_s += cost_s
+        breaker.fail(now_s, cost_s)
+    windows = HASTES + now_s / HASTE_REFILL_S
+    assert spent_s <= 0.05 * now_s + windows * (HASTE_S / 2 + 2 * cost_s)
 
 
 @given(answers=st.lists(st.booleans(), max_size=200))

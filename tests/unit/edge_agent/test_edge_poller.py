@@ -246,3 +246,82 @@ def test_passes_stop_while_a_line_is_stuck() -> None:
     assert 30 <= poller.passes <= 40
     healthy, _ = poll_for(VirtualClock(), 300.0)
     assert healthy.passes in {299, 300}
+
+
+def test_a_meter_that_was_set_aside_is_tried_at_once_when_the_supply_changes() -> None:
+    clock = VirtualClock()
+    bus = MemoryBus(clock)
+    board, board_driver = memory_device(clock, [MAINS], name="io", bus=bus)
+    meter, meter_driver = memory_device(clock, [U1, ENERGY], name="meter", bus=bus, timeout_s=1.0)
+    other, other_driver = memory_device(clock, [POWER], name="other", bus=bus, timeout_s=1.0)
+    board_driver.values["mains_ok"] = True
+    other_driver.error = silent()
+    restored_s = 1200.3
+
+    async def lose_and_restore() -> None:
+        await asyncio.sleep(20.0)
+        board_driver.values["mains_ok"] = False
+        meter_driver.error = silent()
+        await asyncio.sleep(restored_s - clock.now_s)
+        board_driver.values["mains_ok"] = True
+        # The meter needs a while to start: the first hasty probe finds it silent.
+        await asyncio.sleep(4.0)
+        meter_driver.error = None
+        await asyncio.sleep(1e9)
+
+    sink = Sink()
+    poller = Poller((board, meter, other), clock, sink)
+    run_virtual(clock, run_for(260.0, poller.run(), lose_and_restore()))
+    back_s = next(
+        block.monotonic_ms / 1000
+        for block in sink
+        if block.device == "meter" and not block.causes and block.monotonic_ms / 1000 > restored_s
+    )
+    tries = [at_s for at_s in meter_driver.probes if restored_s < at_s < restored_s + 4.0]
+    assert tries[0] == pytest.approx(restored_s + 0.7, abs=1.1)
+    assert back_s < restored_s + 4.0 + 3.2
+    # What does not tell of the supply keeps its pause.
+    assert len([at_s for at_s in other_driver.probes if restored_s < at_s < restored_s + 18.0]) <= 1
+
+
+def test_a_wrong_answer_of_a_meter_that_starts_does_not_shut_it_out() -> None:
+    clock = VirtualClock()
+    board, board_driver = memory_device(clock, [MAINS], name="io")
+    meter, meter_driver = memory_device(clock, [U1], name="meter")
+    board_driver.values["mains_ok"] = False
+    meter_driver.error = silent()
+
+    async def restore() -> None:
+        await asyncio.sleep(60.0)
+        board_driver.values["mains_ok"] = True
+        meter_driver.error, meter_driver.probe_error = None, UnsupportedError("frequency is 3e-41")
+        await asyncio.sleep(12.0)
+        meter_driver.probe_error = None
+        await asyncio.sleep(1e9)
+
+    sink = Sink()
+    poller = Poller((board, meter), clock, sink)
+    run_virtual(clock, run_for(85.0, poller.run(), restore()))
+    good = [block.monotonic_ms / 1000 for block in sink if block.device == "meter" and not block.causes]
+    assert good[0] < 1000 + 60 + 12 + 3
+
+
+def test_a_chattering_supply_input_leaves_the_line_to_the_others() -> None:
+    clock = VirtualClock()
+    bus = MemoryBus(clock)
+    board, board_driver = memory_device(clock, [MAINS], name="io", bus=bus)
+    meter, meter_driver = memory_device(clock, [U1], name="meter", bus=bus, timeout_s=1.0)
+    meter_driver.error = silent()
+
+    async def chatter() -> None:
+        while True:
+            await asyncio.sleep(0.7)
+            board_driver.values["mains_ok"] = not board_driver.values["mains_ok"]
+
+    sink = Sink()
+    poller = Poller((board, meter), clock, sink)
+    run_virtual(clock, run_for(3600.0, poller.run(), chatter()))
+    cost_s = sum(seconds for device, seconds in bus.busy if device == "meter")
+    # A twentieth, and a window of haste every two minutes.
+    assert cost_s <= 0.05 * 3600 + (3600 / 120 + 4) * 10 + 6
+    assert len(board_driver.reads) >= 3300
