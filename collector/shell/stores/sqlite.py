@@ -36,6 +36,8 @@ _UPSERT_LATEST: Final = """
     INSERT INTO latest (series, ts, v, q) VALUES (?, ?, ?, ?)
     ON CONFLICT (series) DO UPDATE SET ts = excluded.ts, v = excluded.v, q = excluded.q
     WHERE excluded.ts >= latest.ts"""
+# Asked for both at once SQLite reads the whole table; each alone is one step down the tree.
+_SPAN: Final = "SELECT (SELECT min(bucket) FROM sample), (SELECT max(bucket) FROM sample)"
 # The buckets are counted out, newest first: a range of them would make SQLite read every series between.
 _RANGE: Final = """
     WITH RECURSIVE bucket (n) AS (SELECT ? UNION ALL SELECT n - 1 FROM bucket WHERE n > ?)
@@ -107,7 +109,7 @@ class SqliteStore:
         """See `Store.range`."""
         with self._translated():
             connection = self._connected()
-            first, last = connection.execute("SELECT min(bucket), max(bucket) FROM sample").fetchone()
+            first, last = connection.execute(_SPAN).fetchone()
             if first is None or to_ms <= from_ms:
                 return []
             newest, oldest = min(last, (to_ms - 1) // BUCKET_MS), max(first, from_ms // BUCKET_MS)
@@ -203,7 +205,7 @@ class SqliteStore:
             return
         self._swept_ms = now_ms
         oldest_kept = (now_ms - self._retention_ms) // BUCKET_MS
-        with contextlib.suppress(sqlite3.OperationalError):
+        with contextlib.suppress(sqlite3.Error):
             for _ in range(_BUCKETS_PER_SWEEP):
                 (first,) = self._connection.execute("SELECT min(bucket) FROM sample").fetchone()
                 if first is None or first >= oldest_kept:
@@ -223,6 +225,10 @@ class SqliteStore:
         except sqlite3.DatabaseError as error:
             self._forget()
             raise StoreRefusedError("damaged", f"{self._file}: {error}") from error
+        except BaseException:
+            # Numbers of series that were rolled back must not be given to samples that follow.
+            self._forget()
+            raise
 
     def _forget(self) -> None:
         self.close()

@@ -50,6 +50,24 @@ def test_values_come_back_with_their_type_and_cause(store: SqliteStore) -> None:
     assert type(samples(store)[0].value) is float
 
 
+def test_a_question_for_one_point_does_not_read_the_whole_file(store: SqliteStore) -> None:
+    store.write([row(-number * 1000, f"m{number % 10}") for number in range(20_000)])
+    steps: list[None] = []
+    store._connected().set_progress_handler(lambda: steps.append(None), 1000)
+    assert len(store.range("gw-1", "m1", "u1", NOW_MS - 60_000, NOW_MS + 1, 100)) == 6
+    # Each is a thousand instructions of SQLite's machine: a walk over all rows would be more than a hundred.
+    assert len(steps) < 20
+
+
+def test_numbers_that_were_rolled_back_are_given_to_no_other_series(store: SqliteStore) -> None:
+    with pytest.raises(OverflowError):
+        store.write([row(0, first=1.0), row(0, second=2**70)])
+    store.write([row(0, third=3.0)])
+    store.write([row(0, first=1.0)])
+    assert samples(store, "first") == [Sample(NOW_MS, 1.0)]
+    assert samples(store, "third") == [Sample(NOW_MS, 3.0)]
+
+
 def test_a_repeat_changes_nothing_and_a_correction_overwrites(store: SqliteStore, tmp_path: Path) -> None:
     for _ in range(3):
         store.write([row(0, u1=1.0), row(0, n=2)])
