@@ -41,7 +41,7 @@ class Ingest:
     """Three lanes: state (the newest of each topic), live and events, history.
 
     When they are full, history goes first and the rest is refused: nothing of it was confirmed, so the gateways
-    send it again.
+    send it again. State is sent once only, so everything else makes room for it.
     """
 
     def __init__(
@@ -111,17 +111,18 @@ class Ingest:
         with self._ready:
             if self._closed:
                 return
-            if message.tail in _RETAINED_TAILS:
+            is_state = message.tail in _RETAINED_TAILS
+            if is_state:
                 earlier = self._state.pop((message.gateway, message.tail), None)
                 self._bytes -= len(earlier.payload) if earlier else 0
             is_history = message.tail == "up/history"
             while self._is_full(len(message.payload)):
-                if is_history or not self._history:
-                    self._metrics.add("ingest_dropped")
-                    return
-                self._bytes -= len(self._history.popleft().payload)
+                lane = self._history or (self._live if is_state else None)
                 self._metrics.add("ingest_dropped")
-            if message.tail in _RETAINED_TAILS:
+                if is_history or not lane:
+                    return
+                self._bytes -= len(lane.popleft().payload)
+            if is_state:
                 self._state[message.gateway, message.tail] = message
             else:
                 (self._history if is_history else self._live).append(message)

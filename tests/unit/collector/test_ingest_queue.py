@@ -53,6 +53,22 @@ def test_a_full_queue_gives_up_history_first_and_counts_what_it_refuses(ingest: 
     assert metrics.value("ingest_dropped") == 1 + 3
 
 
+def test_state_finds_room_in_a_queue_full_of_live_batches(ingest: Ingest, metrics: Metrics) -> None:
+    for number in range(10):
+        send(ingest, "up/live", b"%d" % number)
+    send(ingest, "state/meta", b"first", retained=True)
+    send(ingest, "state/meta", b"newer", retained=True)
+    taken = [message.payload for message in ingest.take(100, 0)]
+    assert taken == [b"newer", *(b"%d" % number for number in range(1, 10))]
+    assert metrics.value("ingest_dropped") == 1
+
+
+def test_state_alone_fills_the_queue_no_further_than_its_bound(ingest: Ingest, metrics: Metrics) -> None:
+    for number in range(15):
+        send(ingest, "state/meta", gateway=f"gw-{number}", retained=True)
+    assert (ingest.waiting(), metrics.value("ingest_dropped")) == (10, 5)
+
+
 def test_the_queue_is_bounded_in_bytes(ingest: Ingest, metrics: Metrics, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingest_module, "MAX_QUEUE_BYTES", 1000)
     for _ in range(5):
