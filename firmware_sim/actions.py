@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, Protocol
 
 from pydantic import Field, model_validator
@@ -25,6 +26,10 @@ class ActionError(Exception):
 
 class World(Protocol):
     """What actions work on."""
+
+    @property
+    def now_s(self) -> float:
+        """The simulated time of the action that is carried out."""
 
     def cabinets_named(self, targets: Targets) -> list[Cabinet]:
         """Return the cabinets; "*" is all.
@@ -313,6 +318,7 @@ class FaultStart(DeviceStep):
             delay_s=self.delay_s,
             delay_max_s=self.delay_max_s,
             code=self.code,
+            ends_s=math.inf if self.for_s is None else world.now_s + self.for_s,
         )
         for station in world.stations_named(self.device, self.fault):
             station.faults[self.fault] = fault

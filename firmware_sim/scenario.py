@@ -34,14 +34,18 @@ class Timed:
 
 
 def time_line(scenario: Scenario) -> list[Timed]:
-    """Return the actions by time; a fault with `for_s` also gives its end."""
-    timed: list[Timed] = []
-    for action in scenario.steps:
-        timed.append(Timed(action.at_s, action))
-        if isinstance(action, FaultStart) and action.for_s is not None:
-            end = FaultEnd(do="clear_fault", device=action.device, fault=action.fault)
-            timed.append(Timed(action.at_s + action.for_s, end))
-    return sorted(timed, key=lambda item: item.at_s)
+    """Return the actions by time."""
+    return sorted((Timed(action.at_s, action) for action in scenario.steps), key=lambda item: item.at_s)
+
+
+def time_line_with_ends(scenario: Scenario) -> list[Timed]:
+    """Return the actions by time and, for people, when each fault with `for_s` ends by itself."""
+    ends = [
+        Timed(action.at_s + action.for_s, FaultEnd(do="clear_fault", device=action.device, fault=action.fault))
+        for action in scenario.steps
+        if isinstance(action, FaultStart) and action.for_s is not None
+    ]
+    return sorted([*time_line(scenario), *ends], key=lambda item: item.at_s)
 
 
 def load_scenario(file: Path, world: World | None = None) -> Scenario:

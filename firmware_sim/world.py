@@ -48,6 +48,7 @@ class World:
 
     def __init__(self, config: SimulatorConfig, start_unix_s: float) -> None:
         self.config = config
+        self.now_s = 0.0
         self.cabinets: dict[str, Cabinet] = {}
         self.stations: dict[str, Station] = {}
         self.units: dict[str, dict[int, Station]] = {line.id: {} for line in config.lines}
@@ -126,6 +127,7 @@ class World:
         with self._lock:
             for cabinet in self.cabinets.values():
                 cabinet.advance(now_s)
+            self.now_s = now_s
             action.apply(self)
 
     def cabinets_named(self, targets: Targets) -> list[Cabinet]:
@@ -163,7 +165,7 @@ class World:
                         "line": self._line_of[name],
                         "unit": station.unit,
                         "missing_share": station.missing,
-                        "active_faults": sorted(station.faults),
+                        "active_faults": sorted(fault.name for fault in station.active_faults(now_s)),
                         **asdict(station.counters),
                     }
                     for name, station in self.stations.items()

@@ -184,10 +184,10 @@ def check(*, file: Path, config: Path | None, as_json: bool) -> None:
 def show(*, file: Path, as_json: bool) -> None:
     """Print a time line."""
     from config.errors import ConfigErrors
-    from firmware_sim.scenario import load_scenario, time_line
+    from firmware_sim.scenario import load_scenario, time_line_with_ends
 
     try:
-        steps = time_line(load_scenario(file))
+        steps = time_line_with_ends(load_scenario(file))
     except ConfigErrors as error:
         _fail_config(error, as_json=as_json)
         return

@@ -5,6 +5,7 @@ A fault is a pure function from (request, reply, draws) to what goes on the wire
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, get_args
@@ -46,7 +47,7 @@ class Sending(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A fault that hits a share of the requests.
+    """A fault that hits a share of the requests until `ends_s`, in simulated time.
 
     `delay_s` to `delay_max_s` (uniform) belongs to `late`; `code` to `exception`.
     """
@@ -56,6 +57,7 @@ class Fault:
     delay_s: float = 0.5
     delay_max_s: float | None = None
     code: int = 6
+    ends_s: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

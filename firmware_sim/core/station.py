@@ -59,7 +59,7 @@ class Station:
         if self._noise.chance(self.missing):
             self.counters.missing += 1
             return Outcome([])
-        fault = next((item for item in self.faults.values() if self._noise.chance(item.share)), None)
+        fault = next((item for item in self.active_faults(now_s) if self._noise.chance(item.share)), None)
         previous, self._previous = self._previous, pack(request, answer.pdu)
         if fault is None:
             self.counters.replies += 1
@@ -67,6 +67,10 @@ class Station:
         self.counters.faults[fault.name] = self.counters.faults.get(fault.name, 0) + 1
         exchange = Exchange(request, answer.pdu, previous)
         return Outcome(apply_fault(fault, exchange, self._noise), answer.served, fault.name)
+
+    def active_faults(self, now_s: float) -> list[Fault]:
+        """Return the faults that have not ended by then."""
+        return [fault for fault in self.faults.values() if now_s < fault.ends_s]
 
     def broadcast(self, request: Request, now_s: float) -> None:
         """Carry out a write to all units; nothing is answered (Serial Line v1.02, section 2.1)."""

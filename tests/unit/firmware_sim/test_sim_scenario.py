@@ -8,8 +8,9 @@ from config.errors import ConfigErrors
 from firmware_sim.actions import ActionError
 from firmware_sim.app import Simulator
 from firmware_sim.control import ControlSocket
+from firmware_sim.core.codec import Request
 from firmware_sim.models import SimulatorConfig
-from firmware_sim.scenario import load_config, load_scenario, time_line
+from firmware_sim.scenario import load_config, load_scenario, time_line, time_line_with_ends
 from firmware_sim.world import World
 
 EXAMPLES = Path(__file__).parents[3] / "config" / "examples"
@@ -59,7 +60,7 @@ def test_the_examples_fit_each_other() -> None:
     config = load_config(EXAMPLES / "simulator.yaml")
     assert config.scenario is not None
     scenario = load_scenario(EXAMPLES / config.scenario, World(config, 0.0))
-    assert len(time_line(scenario)) == len(scenario.steps) + 1
+    assert len(time_line_with_ends(scenario)) == len(scenario.steps) + 1
 
 
 def test_every_error_of_a_scenario_has_its_line_and_column(tmp_path: Path) -> None:
@@ -131,7 +132,7 @@ def test_the_time_line_is_sorted_and_ends_faults(tmp_path: Path) -> None:
         "  - {at_s: 10, device: c-1/sdm630, do: fault, fault: crc, for_s: 15}\n"
         "  - {cabinet: c-1, do: mains_lost}\n",
     )
-    line = [(timed.at_s, getattr(timed.action, "do", None)) for timed in time_line(load_scenario(file))]
+    line = [(timed.at_s, getattr(timed.action, "do", None)) for timed in time_line_with_ends(load_scenario(file))]
     assert line == [(0.0, "mains_lost"), (10.0, "fault"), (25.0, "clear_fault"), (30.0, "mains_restored")]
 
 
@@ -209,6 +210,30 @@ def test_faults_noise_and_missing_reach_their_devices(world: World, tmp_path: Pa
     do(world, tmp_path, "cabinet: c-1, do: noise, sigma: 0.02")
     assert world._meters["c-1"][0].sigma == 0.02
     assert world._meters["c-2"][0].sigma == 0.0
+
+
+def active(world: World, at_s: float) -> list[str]:
+    found: list[str] = world.status(at_s)["devices"]["c-1/sdm630"]["active_faults"]
+    return found
+
+
+def test_a_fault_of_the_control_socket_ends_by_itself(world: World) -> None:
+    """Control commands are carried out at 1 s here, so 20 s of fault end at 21 s."""
+    command = b'{"do":"fault","device":"c-1/sdm630","fault":"silent","for_s":20}'
+    assert control(world).handle(command) == {"ok": True}
+    assert active(world, 20.9) == ["silent"]
+    assert active(world, 21.0) == []
+    request = Request("rtu", 1, bytes.fromhex("04 00 00 00 02"))
+    assert world.stations["c-1/sdm630"].exchange(request, 20.9).sendings == []
+    assert world.stations["c-1/sdm630"].exchange(request, 21.0).sendings != []
+
+
+def test_a_fault_that_begins_again_lasts_its_whole_time(world: World, tmp_path: Path) -> None:
+    first = "at_s: 10, device: c-1/sdm630, do: fault, fault: crc, for_s: 10}"
+    again = "{at_s: 15, device: c-1/sdm630, do: fault, fault: crc, for_s: 10"
+    do(world, tmp_path, f"{first}\n  - {again}")
+    assert active(world, 24.9) == ["crc"]
+    assert active(world, 25.0) == []
 
 
 def control(world: World) -> ControlSocket:
