@@ -128,6 +128,11 @@ class RelayOutputs:
             if at_s <= now_s:
                 self.set(channel, not self.closed[channel])
 
+    def open_all(self) -> None:
+        """Open every output, as a board without supply does; it wakes with them open."""
+        for channel in range(CHANNELS):
+            self.set(channel, closed=False)
+
     def follow(self, inputs: list[bool]) -> None:
         """Let each linked output follow its input."""
         for channel, linked in enumerate(self.linked):
@@ -166,11 +171,13 @@ class Cabinet:
 
     def advance(self, now_s: float) -> None:
         """Let simulated time pass up to `now_s`; the past changes nothing."""
-        while self.relay.next_change_s() <= now_s:
-            self._step(max(self._now_s, self.relay.next_change_s()))
+        while (change_s := min(self.relay.next_change_s(), self._relays_drop_s())) <= now_s:
+            self._step(max(self._now_s, change_s))
             self.relay.end_flashes(self._now_s)
+            if not self.board_powered():
+                self.relay.open_all()
         self._step(max(self._now_s, now_s))
-        if any(self.relay.linked):
+        if any(self.relay.linked) and self.board_powered():
             self.relay.follow(self.inputs())
             self._step(self._now_s)
 
@@ -236,6 +243,11 @@ class Cabinet:
     def board_powered(self) -> bool:
         """Return whether the relay board has mains or a battery that is not yet empty."""
         return self._now_s < self._board_alive_until_s
+
+    def _relays_drop_s(self) -> float:
+        """Return when the battery's end opens the relays, infinity if all are open for good."""
+        at_rest = not any(self.relay.closed) and self.relay.next_change_s() == math.inf
+        return math.inf if at_rest else self._board_alive_until_s
 
     def dark(self) -> bool:
         """Return what the photocell says."""

@@ -231,6 +231,44 @@ def test_an_illegal_tap_is_counted_with_the_lamps_off(build: Build) -> None:
     assert cabinet.electrical().energy_wh[2] == pytest.approx(1200.0)
 
 
+def test_relays_drop_with_the_battery_and_do_not_come_back_by_themselves(build: Build) -> None:
+    cabinet = build(battery_s=3600.0)
+    lamps_on(cabinet)
+    cabinet.supply.mains = False
+    cabinet.advance(0.0)
+    cabinet.advance(3599.0)
+    assert cabinet.relay.closed[0]
+    # Nobody looks until mains are back.
+    cabinet.advance(7200.0)
+    cabinet.supply.mains = True
+    cabinet.advance(7200.0)
+    assert cabinet.board_powered()
+    assert not any(cabinet.relay.closed)
+    assert not cabinet.contactor_closed(1)
+    assert power_w(cabinet) == [0.0, 0.0, 0.0]
+
+
+def test_a_flash_does_not_outlive_its_board(build: Build) -> None:
+    cabinet = build(battery_s=60.0)
+    cabinet.supply.mains = False
+    cabinet.advance(0.0)
+    cabinet.relay.flash(0, closed=False, until_s=200.0)
+    cabinet.advance(100.0)
+    cabinet.supply.mains = True
+    cabinet.advance(300.0)
+    assert not cabinet.relay.closed[0]
+
+
+def test_a_dead_board_follows_no_input(build: Build) -> None:
+    cabinet = build(battery_s=60.0, input_link=True)
+    cabinet.supply.mains = False
+    cabinet.advance(0.0)
+    cabinet.advance(100.0)
+    cabinet.door_open = True
+    cabinet.advance(100.0)
+    assert not any(cabinet.relay.closed)
+
+
 def test_the_factory_link_lets_relays_follow_inputs(build: Build) -> None:
     cabinet = build(input_link=True)
     # Input 1 is mains_ok: with the board as delivered the lamps burn by day.
