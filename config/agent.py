@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from config.loader import At, StrictModel, refuse, twice
-from config.profile import Name, check_field
+from config.points import Name, check_field
 from contract.batch import MAX_POINTS_PER_DEVICE
 from contract.topics import BUILT_IN_DEVICES, DEFAULT_ROOT, RESERVED_DEVICES, RESERVED_GATEWAYS, check_name
 

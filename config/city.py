@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from config.agent import Place
 from config.loader import At, StrictModel, refuse, twice
-from config.profile import Name
+from config.points import Name
 
 CabinetClass = Literal["lighting", "traffic_signal", "warning_ac", "warning_solar"]
 

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from config.agent import Mqtt
 from config.loader import At, StrictModel, refuse, twice
-from config.profile import Name
+from config.points import Name
 
 
 class SqliteStore(StrictModel):

@@ -118,13 +118,11 @@ def load_text(text: str, file: Path, model: type[Model]) -> Model:
     return result
 
 
-def load_document(file: Path, model: type[Model]) -> Model:
-    """Read one YAML file into a model.
-
-    Paths in the result stand as they were written; `resolve(file.parent, path)` says where they point.
+def read_text(file: Path) -> str:
+    """Return the text of a configuration file.
 
     Raises:
-        ConfigErrors: The file cannot be read, or anything in it is wrong.
+        ConfigErrors: It cannot be read, is too large, or is not UTF-8.
     """
     try:
         if not file.is_file() and file.exists():
@@ -133,11 +131,21 @@ def load_document(file: Path, model: type[Model]) -> Model:
             content = stream.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
             raise ConfigErrors([ConfigProblem(file, 1, 1, f"larger than {MAX_FILE_BYTES} bytes")])
-        text = content.decode("utf-8-sig").replace("\r\n", "\n")
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
     except OSError as error:
         raise ConfigErrors([ConfigProblem(file, 1, 1, f"cannot be read: {error.strerror}")]) from error
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode("utf-8-sig")
         line, column = before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1
         raise ConfigErrors([ConfigProblem(file, line, column, "not UTF-8 text")]) from error
-    return load_text(text, file, model)
+
+
+def load_document(file: Path, model: type[Model]) -> Model:
+    """Read one YAML file into a model.
+
+    Paths in the result stand as they were written; `resolve(file.parent, path)` says where they point.
+
+    Raises:
+        ConfigErrors: The file cannot be read, or anything in it is wrong.
+    """
+    return load_text(read_text(file), file, model)

@@ -2,122 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from abc import abstractmethod
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from config.errors import ConfigErrors, ConfigProblem
-from config.loader import At, StrictModel, load_document, refuse, resolve, twice
+from config.loader import At, StrictModel, load_text, read_text, refuse, resolve, twice
+from config.points import Address, FieldPoint, Name, PointSpec, RegisterPoint, Table
 from contract.batch import MAX_POINTS_PER_DEVICE
-from contract.reading import NAME_PATTERN
-from contract.state import PointKind
+from contract.reading import Value
 
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-Table = Literal["coil", "discrete", "holding", "input"]
-RegisterType = Literal["bool", "uint16", "int16", "uint32", "int32", "float32", "uint64", "int64", "float64"]
-PollClass = Literal["fast", "normal", "slow"]
-
-REGISTERS_OF: Final[dict[str, int]] = {
-    "bool": 1,
-    "uint16": 1,
-    "int16": 1,
-    "uint32": 2,
-    "int32": 2,
-    "float32": 2,
-    "uint64": 4,
-    "int64": 4,
-    "float64": 4,
-}
-"""How many registers (or, for bool, bits) a type takes."""
-
-
-def check_field(key: str) -> str:
-    """Return a point's key if a store can have a field of that name.
-
-    Raises:
-        ValueError: It is taken: `q_<key>` says why a value is not GOOD, `gw`, `dev` and `time` are the store's own.
-    """
-    if key.startswith("q_") or key in {"gw", "dev", "time"}:
-        raise ValueError(f"'{key}' is taken in the store (q_…, gw, dev, time): choose another name")
-    return key
-
-
-class PointSpec(StrictModel):
-    """One point of a device.
-
-    Attributes:
-        key: The name within its device; field name in the store.
-        en: Its name in English.
-        vi: Its name in Vietnamese.
-        unit: The SI unit of the stored value, empty for states.
-        table: Which of the four Modbus tables holds it.
-        address: Wire address, counted from 0.
-        type: What its registers hold; bool for coils and discrete inputs.
-        order: Word order of values over several registers: ABCD is big endian, CDAB low word first, BADC bytes swapped,
-            DCBA little endian.
-        scale: What a raw number is multiplied by to give `unit`.
-        offset: What is then added, in `unit`.
-        low: Smallest possible value; below it the reading is BAD with cause `range`.
-        high: Largest possible value.
-        deadband: Smallest change worth a new retained state, in `unit`.
-        poll: How often it is read.
-        priority: Low gives way first when the disk is full.
-        urgent: A change of state is sent at once and repeated until it is confirmed.
-        urgent_levels: For measured values: the limits between which the state is the same, rising.
-        writable: Whether the device lets it be written.
-    """
-
-    key: Name
-    en: str
-    vi: str
-    unit: str = ""
-    table: Table
-    address: Annotated[int, Field(ge=0, le=65535)]
-    type: RegisterType
-    order: Literal["ABCD", "CDAB", "BADC", "DCBA"] = "ABCD"
-    scale: float = 1.0
-    offset: float = 0.0
-    low: float | None = None
-    high: float | None = None
-    deadband: Annotated[float, Field(ge=0)] = 0.0
-    poll: PollClass = "normal"
-    priority: Literal["normal", "low"] = "normal"
-    urgent: bool = False
-    urgent_levels: tuple[float, ...] = ()
-    writable: bool = False
-
-    @property
-    def kind(self) -> PointKind:
-        """What the point's values are once they are scaled."""
-        if self.type == "bool":
-            return "bool"
-        return "float" if self.type.startswith("float") or self.scale != 1.0 or self.offset else "int"
-
-    @property
-    def width(self) -> int:
-        """Registers or bits that the point takes."""
-        return REGISTERS_OF[self.type]
-
-    @field_validator("key")
-    @classmethod
-    def _storable(cls, key: str) -> str:
-        return check_field(key)
-
-    @model_validator(mode="after")
-    def _possible(self) -> PointSpec:
-        if (self.type == "bool") != (self.table in {"coil", "discrete"}):
-            raise At(("type",), f"table {self.table} holds no {self.type}")
-        if self.writable and self.table not in {"coil", "holding"}:
-            raise At(("writable",), f"table {self.table} cannot be written")
-        if list(self.urgent_levels) != sorted(set(self.urgent_levels)):
-            raise At(("urgent_levels",), "urgent_levels must rise")
-        if self.low is not None and self.high is not None and self.low >= self.high:
-            raise At(("low",), "low must lie below high")
-        if self.address + self.width > 65536:
-            raise At(("address",), "the point runs past address 65535")
-        return self
+Protocol = Literal["plantower", "sds011", "sps30", "winsen", "wxt530", "nmea0183", "sdi12"]
+_PROTOCOL = re.compile(r"""^\s*["']?protocol["']?\s*:\s*["']?([a-z0-9-]+)""", re.MULTILINE)
 
 
 class DeviceLimits(StrictModel):
@@ -126,29 +27,88 @@ class DeviceLimits(StrictModel):
     Attributes:
         max_registers: Most registers of one read.
         max_bits: Most coils or inputs of one read.
+        max_hole_registers: Most registers that nobody wants between two points that one read may fetch along. On a
+            line of 9600 baud another read costs as much as ten registers.
+        max_hole_bits: The same for coils and inputs.
         gap_s: Least time between its reply and the next request to it, in seconds.
         forbidden: Address ranges [table, first, last] that no read may touch.
     """
 
     max_registers: Annotated[int, Field(ge=1, le=125)] = 125
     max_bits: Annotated[int, Field(ge=1, le=2000)] = 2000
+    max_hole_registers: Annotated[int, Field(ge=0, le=123)] = 8
+    max_hole_bits: Annotated[int, Field(ge=0, le=1998)] = 64
     gap_s: Annotated[float, Field(ge=0, le=10)] = 0.0
     forbidden: tuple[tuple[Table, int, int], ...] = ()
 
 
-class Probe(StrictModel):
-    """A read that proves the type: the point must lie in the range, or the device is not what the profile says.
+class Condition(StrictModel):
+    """What one point must show.
 
     Attributes:
         point: Its key.
-        low: Smallest value that proves it.
-        high: Greatest value that proves it.
+        low: Smallest number that proves it.
+        high: Greatest number that proves it.
+        begins: What a text must begin with.
+        inconclusive: Values that prove neither that it is this type nor that it is another.
     """
 
     point: Name
-    low: float
-    high: float
+    low: float | None = None
+    high: float | None = None
+    begins: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     inconclusive: tuple[float, ...] = ()
+
+    @model_validator(mode="after")
+    def _decides(self) -> Condition:
+        number = self.low is not None and self.high is not None
+        if number == (self.begins is not None):
+            raise At((), "a probe has either low and high, or begins")
+        return self
+
+    def holds(self, value: Value | None) -> bool:
+        """Return whether a value proves the type."""
+        if self.begins is not None:
+            return isinstance(value, str) and value.startswith(self.begins)
+        if self.low is None or self.high is None or not isinstance(value, int | float):
+            return False
+        return self.low <= value <= self.high
+
+
+class Probe(Condition):
+    """A read that proves the type: the points must be as told, or the device is not what the profile says.
+
+    Attributes:
+        point: Its key.
+        low: Smallest number that proves it.
+        high: Greatest number that proves it.
+        begins: What a text must begin with.
+        inconclusive: Values that prove neither that it is this type nor that it is another.
+        also: Further points that must be as told.
+    """
+
+    also: Annotated[tuple[Condition, ...], Field(max_length=8)] = ()
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """All that must hold."""
+        return (self, *self.also)
+
+
+class StartRequest(StrictModel):
+    """A request that makes the device measure; sent when it is found, and again when it was away.
+
+    Attributes:
+        table: Which table is read, or with `values` written.
+        address: Wire address, counted from 0.
+        count: Registers to read.
+        values: Registers to write (function 16); nothing is read then. No other write ever leaves without permission.
+    """
+
+    table: Literal["holding", "input"] = "holding"
+    address: Address
+    count: Annotated[int, Field(ge=0, le=125)] = 1
+    values: Annotated[tuple[Annotated[int, Field(ge=0, le=65535)], ...], Field(max_length=16)] = ()
 
 
 class Source(StrictModel):
@@ -172,7 +132,50 @@ class Source(StrictModel):
 
 
 class Profile(StrictModel):
-    """One type of device.
+    """One type of device; what it speaks decides the rest.
+
+    Attributes:
+        profile: Its name.
+        version: Raised with every change of a meaning.
+        device_class: The measurement that its values are stored under.
+        en: The type in English.
+        vi: The type in Vietnamese.
+        source: Where the register map comes from.
+        warm_up_s: Seconds after it was found in which its values are UNCERTAIN with cause `warm_up`.
+    """
+
+    profile: Name
+    version: str
+    device_class: Name
+    en: str
+    vi: str
+    source: Source
+    warm_up_s: Annotated[float, Field(ge=0, le=86_400)] = 0.0
+
+    @property
+    def proves_type(self) -> bool:
+        """Whether a refusal of its first requests means another type of device."""
+        return False
+
+    @property
+    @abstractmethod
+    def specs(self) -> Sequence[PointSpec]:
+        """What it measures and switches."""
+
+    def point(self, key: str) -> PointSpec:
+        """Return the point of a key.
+
+        Raises:
+            KeyError: There is none.
+        """
+        for point in self.specs:
+            if point.key == key:
+                return point
+        raise KeyError(key)
+
+
+class ModbusProfile(Profile):
+    """One type of Modbus device.
 
     Attributes:
         profile: Its name.
@@ -182,41 +185,78 @@ class Profile(StrictModel):
         en: The type in English.
         vi: The type in Vietnamese.
         source: Where the register map comes from.
+        warm_up_s: Seconds after it was found in which its values are UNCERTAIN with cause `warm_up`.
         limits: What the device bears.
+        start: Requests that make it measure.
         probe: A read that proves the type.
         points: What it measures and switches.
     """
 
-    profile: Name
-    version: str
-    device_class: Name
     protocol: Literal["modbus"] = "modbus"
-    en: str
-    vi: str
-    source: Source
     limits: DeviceLimits = DeviceLimits()
+    start: Annotated[tuple[StartRequest, ...], Field(max_length=4)] = ()
     probe: Probe | None = None
-    points: Annotated[tuple[PointSpec, ...], Field(min_length=1, max_length=MAX_POINTS_PER_DEVICE)]
+    points: Annotated[tuple[RegisterPoint, ...], Field(min_length=1, max_length=MAX_POINTS_PER_DEVICE)]
 
     @model_validator(mode="after")
-    def _points_agree(self) -> Profile:
+    def _points_agree(self) -> ModbusProfile:
         keys = [point.key for point in self.points]
         findings = twice(("points",), "key", keys)
-        if self.probe and self.probe.point not in keys:
-            findings.append(At(("probe", "point"), f"there is no point '{self.probe.point}'"))
+        for index, condition in enumerate(self.probe.conditions if self.probe else ()):
+            if condition.point not in keys:
+                where = ("probe", "also", index - 1, "point") if index else ("probe", "point")
+                findings.append(At(where, f"there is no point '{condition.point}'"))
         refuse(findings)
         return self
 
-    def point(self, key: str) -> PointSpec:
+    @property
+    def proves_type(self) -> bool:
+        """Whether a refusal of its first requests means another type of device."""
+        return self.probe is not None or bool(self.start)
+
+    @property
+    def specs(self) -> Sequence[RegisterPoint]:
+        """What it measures and switches."""
+        return self.points
+
+    def point(self, key: str) -> RegisterPoint:
         """Return the point of a key.
 
         Raises:
             KeyError: There is none.
         """
-        for point in self.points:
-            if point.key == key:
-                return point
-        raise KeyError(key)
+        return next(point for point in self.points if point.key == key)
+
+
+class InstrumentProfile(Profile):
+    """One type of instrument that speaks something else than Modbus.
+
+    Attributes:
+        profile: Its name.
+        version: Raised with every change of a meaning.
+        device_class: The measurement that its values are stored under.
+        protocol: What the device speaks.
+        en: The type in English.
+        vi: The type in Vietnamese.
+        source: Where the frames come from.
+        warm_up_s: Seconds after it was found in which its values are UNCERTAIN with cause `warm_up`.
+        settings: What its protocol must know of this type; the protocol's page names the keys.
+        points: What it measures.
+    """
+
+    protocol: Protocol
+    settings: Annotated[dict[Name, str | int | float | bool], Field(max_length=32)] = Field(default_factory=dict)
+    points: Annotated[tuple[FieldPoint, ...], Field(min_length=1, max_length=MAX_POINTS_PER_DEVICE)]
+
+    @model_validator(mode="after")
+    def _points_differ(self) -> InstrumentProfile:
+        refuse(twice(("points",), "key", [point.key for point in self.points]))
+        return self
+
+    @property
+    def specs(self) -> Sequence[FieldPoint]:
+        """What it measures."""
+        return self.points
 
 
 def shipped_profiles() -> dict[str, Path]:
@@ -225,7 +265,7 @@ def shipped_profiles() -> dict[str, Path]:
     return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
 
 
-def load_profile(name_or_path: str, base: Path | None = None) -> Profile:
+def load_profile(name_or_path: str, base: Path | None = None) -> ModbusProfile | InstrumentProfile:
     """Return a shipped profile by name, or one from a file (a path with `/` or ending in .yaml).
 
     Args:
@@ -236,10 +276,32 @@ def load_profile(name_or_path: str, base: Path | None = None) -> Profile:
         ConfigErrors: There is none, or anything in it is wrong.
     """
     if "/" in name_or_path or name_or_path.endswith(".yaml"):
-        return load_document(resolve(base or Path(), Path(name_or_path)), Profile)
+        return _load(resolve(base or Path(), Path(name_or_path)))
     shipped = shipped_profiles()
     if name_or_path not in shipped:
         raise ConfigErrors(
             [ConfigProblem(Path(name_or_path), 1, 1, f"no such profile; there are: {', '.join(shipped)}")]
         )
-    return load_document(shipped[name_or_path], Profile)
+    return _load(shipped[name_or_path])
+
+
+def _load(file: Path) -> ModbusProfile | InstrumentProfile:
+    text = read_text(file)
+    spoken = _PROTOCOL.search(text)
+    if spoken is None or spoken[1] == "modbus":
+        return load_text(text, file, ModbusProfile)
+    return load_text(text, file, InstrumentProfile)
+
+
+def load_modbus_profile(name_or_path: str, base: Path | None = None) -> ModbusProfile:
+    """Return a profile of a Modbus device; see load_profile.
+
+    Raises:
+        ConfigErrors: There is none, it speaks something else, or anything in it is wrong.
+    """
+    profile = load_profile(name_or_path, base)
+    if not isinstance(profile, ModbusProfile):
+        raise ConfigErrors(
+            [ConfigProblem(Path(name_or_path), 1, 1, f"speaks {profile.protocol}; a profile for modbus is needed")]
+        )
+    return profile

@@ -14,7 +14,8 @@ from pydantic_core import PydanticUndefined
 from config.agent import AgentConfig, PointId, TopicRoot
 from config.city import City
 from config.collector import CollectorConfig
-from config.profile import Name, Profile
+from config.points import Name
+from config.profile import InstrumentProfile, ModbusProfile
 from config.rules import Rule
 from contract.schedule import Schedule
 from contract.schema import attribute_texts, summary
@@ -24,7 +25,11 @@ FILES: Final[tuple[tuple[str, str, tuple[Any, ...]], ...]] = (
     ("collector.yaml", "The centre: `collector check` tells what is wrong with it.", (CollectorConfig,)),
     ("city.yaml", "The inventory that `city_file` of the collector names.", (City,)),
     ("schedule.yaml", "When lamps are due; `schedule_file` names it.", (Schedule,)),
-    ("Device profiles", "One type of device a file; those we ship stand in `config/profiles/`.", (Profile,)),
+    (
+        "Device profiles",
+        "One type of device a file; those we ship stand in `config/profiles/`.",
+        (ModbusProfile, InstrumentProfile),
+    ),
     ("Alarm rules", "One rule a file; those we ship stand in `config/alarms/`.", get_args(Rule)),
 )
 _HEAD: Final = """# Configuration reference

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from config.agent import PointId
 from config.errors import ConfigErrors, ConfigProblem
 from config.loader import StrictModel, load_document
-from config.profile import Name
+from config.points import Name
 
 RuleKind = Literal["mains_lost", "phase_loss", "meter_comm", "gateway_offline", "sensor_conflict", "threshold"]
 Window = Literal["lamps_due", "always"]

@@ -35,6 +35,11 @@ class Cause(StrEnum):
     LINE_DOWN = "line_down"
     SET_ASIDE = "set_aside"
     RANGE = "range"
+    DEVICE = "device"
+    SENTINEL = "sentinel"
+    SUSPECT = "suspect"
+    RATE = "rate"
+    WARM_UP = "warm_up"
     SPIKE = "spike"
     FLAT = "flat"
     STALE = "stale"
@@ -53,6 +58,8 @@ BAD_CAUSES: Final = frozenset(
         Cause.LINE_DOWN,
         Cause.SET_ASIDE,
         Cause.RANGE,
+        Cause.DEVICE,
+        Cause.SENTINEL,
     }
 )
 """Causes whose readings carry no value; beside the others a value stands and is UNCERTAIN."""

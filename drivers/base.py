@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from config.profile import PointSpec
+from config.points import PointSpec, RegisterPoint
 from contract.reading import Block, Reading, Value
 from drivers.errors import Fault, FrameError
 
@@ -36,6 +36,12 @@ class DevicePoint:
 
     key: str
     spec: PointSpec
+
+    @property
+    def register(self) -> RegisterPoint:
+        """Where it stands in a Modbus device."""
+        assert isinstance(self.spec, RegisterPoint)  # noqa: S101 - the points of a ModbusProfile are
+        return self.spec
 
 
 @dataclass(slots=True)

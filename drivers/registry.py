@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from config.agent import Allowed, DeviceConfig, SerialLine, TcpLine
-from config.profile import Profile
+from config.points import RegisterPoint
+from config.profile import InstrumentProfile, ModbusProfile, Profile
 from drivers.base import Clock, DevicePoint, Driver, Line
 
 
@@ -15,13 +16,13 @@ def device_points(device: DeviceConfig, profile: Profile) -> tuple[DevicePoint, 
     Raises:
         ValueError: The device names a point that its profile has not, or gives two points one name.
     """
-    known = {spec.key for spec in profile.points}
+    known = {spec.key for spec in profile.specs}
     unknown = sorted((set(device.names) | set(device.points or ())) - known)
     if unknown:
         raise ValueError(f"device '{device.id}': profile '{profile.profile}' has no point {', '.join(unknown)}")
     wanted = known if device.points is None else set(device.points)
     points = tuple(
-        DevicePoint(device.names.get(spec.key, spec.key), spec) for spec in profile.points if spec.key in wanted
+        DevicePoint(device.names.get(spec.key, spec.key), spec) for spec in profile.specs if spec.key in wanted
     )
     keys = [point.key for point in points]
     twice = sorted({key for key in keys if keys.count(key) > 1})
@@ -43,7 +44,7 @@ def open_line(line: SerialLine | TcpLine, clock: Clock) -> Line:
 
 def build_driver(
     device: DeviceConfig,
-    profile: Profile,
+    profile: ModbusProfile | InstrumentProfile,
     line: Line,
     clock: Clock,
     allowed: Sequence[Allowed] = (),
@@ -60,19 +61,21 @@ def build_driver(
     Raises:
         ValueError: The configuration names points that the profile has not, or allows writing one that cannot be.
     """
+    if not isinstance(profile, ModbusProfile):
+        raise ValueError(f"device '{device.id}': no driver for protocol {profile.protocol}")  # noqa: TRY004 - configuration
     from drivers.modbus.driver import ModbusDriver  # noqa: PLC0415 - pymodbus takes 70 ms to import
     from drivers.modbus.guard import WritePermission  # noqa: PLC0415 - the same
     from drivers.modbus.plan import plan_reads  # noqa: PLC0415 - the same
 
     points = device_points(device, profile)
-    plan_reads([point.spec for point in points], profile.limits)
+    plan_reads([point.spec for point in points if isinstance(point.spec, RegisterPoint)], profile.limits)
     by_id = {f"{device.id}/{point.key}": point for point in points}
     permissions = []
     for permitted in allowed:
         if permitted.point.partition("/")[0] != device.id:
             continue
         point = by_id.get(permitted.point)
-        if point is None or not point.spec.writable:
+        if point is None or not isinstance(point.spec, RegisterPoint) or not point.spec.writable:
             raise ValueError(f"commands.allow lists '{permitted.point}', which cannot be written")
         permissions.append(WritePermission(unit=device.unit, spec=point.spec, low=permitted.low, high=permitted.high))
     return ModbusDriver(device.id, device.unit, points, profile, line, clock, permissions)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
-from config.profile import Profile
+from config.points import RegisterPoint
+from config.profile import Condition, ModbusProfile
 from contract.reading import Block, Cause, Quality, Reading, Value, quality_of
 from drivers.base import Clock, DevicePoint, Line, Moment
 from drivers.errors import (
@@ -18,6 +19,7 @@ from drivers.errors import (
     RefusedError,
     UnsupportedError,
 )
+from drivers.modbus.compound import Compound, Part, Role
 from drivers.modbus.exceptions import BUSY, exception_error
 from drivers.modbus.frames import (
     RtuExchange,
@@ -27,36 +29,68 @@ from drivers.modbus.frames import (
     write_registers_pdu,
 )
 from drivers.modbus.guard import WritePermission, check_request
-from drivers.modbus.plan import ReadRequest, plan_reads
-from drivers.modbus.values import BlockDecoder, encode
+from drivers.modbus.plan import FUNCTION_OF, ReadRequest, Wanted, plan_reads
+from drivers.modbus.values import BlockDecoder, Decoded, decode, encode
 
 MAX_KEPT_PLANS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One request of a plan, ready to be sent again and again."""
+    """One request of a plan, ready to be sent again and again.
+
+    Attributes:
+        places: Which pieces of the plan it fetches.
+        offsets: Where each of them begins, in registers.
+        decoder: For a request of plain points alone.
+    """
 
     request: ReadRequest
     exchange: RtuExchange | TcpExchange
-    decoder: BlockDecoder
+    places: tuple[int, ...]
+    offsets: tuple[int, ...]
+    decoder: BlockDecoder | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What must come in one answer: a plain point, or a part of a compound one.
+
+    Attributes:
+        point: The place of its point in the plan.
+        wanted: Its registers.
+        part: Which part of the compound point; None for a plain one.
+    """
+
+    point: int
+    wanted: Wanted
+    part: Part | None = None
 
 
 @dataclass(slots=True)
 class _Plan:
+    """How some points are read.
+
+    Attributes:
+        compounds: The compound points by their places.
+    """
+
     points: Sequence[DevicePoint]
     keys: tuple[str, ...]
-    reads: tuple[_Read, ...]
+    pieces: tuple[_Piece, ...]
+    compounds: dict[int, Compound]
+    reads: tuple[_Read, ...] = ()
     busy: bool = False
 
 
 class _Found:
     """What a read has found so far."""
 
-    def __init__(self, keys: tuple[str, ...]) -> None:
-        self.keys = keys
-        self.values: list[Value | None] = [None] * len(keys)
+    def __init__(self, plan: _Plan) -> None:
+        self.plan = plan
+        self.values: list[Value | None] = [None] * len(plan.keys)
         self.causes: dict[str, Cause] = {}
+        self.numbers: dict[int, dict[Role, float]] = {}
         self.moment: Moment | None = None
         self.failure: DriverError | None = None
         self.ended_by: DriverError | None = None
@@ -64,16 +98,36 @@ class _Found:
     def take(self, read: _Read, moment: Moment) -> None:
         """Place the values of an answer."""
         self.moment = moment
-        decoded = read.decoder.decode(read.exchange.payload)
-        for place, (value, cause) in zip(read.request.positions, decoded, strict=True):
-            self.values[place] = value
-            if cause is not Cause.OK:
-                self.causes[self.keys[place]] = cause
+        payload = read.exchange.payload
+        pieces = self.plan.pieces
+        if read.decoder is not None:
+            for place, decoded in zip(read.places, read.decoder.decode(payload), strict=True):
+                self._place(pieces[place].point, decoded)
+            return
+        for place, offset in zip(read.places, read.offsets, strict=True):
+            piece = pieces[place]
+            registers = payload[2 * offset : 2 * (offset + piece.wanted.width)]
+            if piece.part is None:
+                self._place(piece.point, decode(self.plan.points[piece.point].register, registers))
+            else:
+                self.numbers.setdefault(piece.point, {}).update(piece.part.numbers(registers))
+
+    def _place(self, point: int, decoded: Decoded) -> None:
+        value, cause = decoded
+        self.values[point] = value
+        if cause is not Cause.OK:
+            self.causes[self.plan.keys[point]] = cause
+
+    def combine(self) -> None:
+        """Make the values of compound points, of which every part has come."""
+        for point, compound in self.plan.compounds.items():
+            if self.plan.keys[point] not in self.causes:
+                self._place(point, compound.combine(self.numbers[point]))
 
     def fail(self, read: _Read, error: DriverError) -> None:
         """Note why a request's points are BAD; silence and a lost line end the read."""
-        for place in read.request.positions:
-            self.causes[self.keys[place]] = error.cause
+        for place in read.places:
+            self.causes[self.plan.keys[self.plan.pieces[place].point]] = error.cause
         if self.failure is None or isinstance(self.failure, RefusedError | UnsupportedError):
             self.failure = error
         if isinstance(error, LineDownError) or (isinstance(error, FrameError) and error.fault is Fault.TIMEOUT):
@@ -88,7 +142,7 @@ class ModbusDriver:
         device: str,
         unit: int,
         points: tuple[DevicePoint, ...],
-        profile: Profile,
+        profile: ModbusProfile,
         line: Line,
         clock: Clock,
         permissions: Sequence[WritePermission] = (),
@@ -103,6 +157,7 @@ class ModbusDriver:
         self._kind = TcpExchange if line.framing == "tcp" else RtuExchange
         self._plans: dict[int, _Plan] = {}
         self._unsupported: set[str] = set()
+        self._across_holes = True
         self._gap_ms = profile.limits.gap_s * 1_000
         self._free_at_ms = 0.0
         self._gap_lock = asyncio.Lock()
@@ -110,15 +165,16 @@ class ModbusDriver:
     async def read(self, points: Sequence[DevicePoint]) -> Block:
         """Read points into one block; see Driver.read."""
         plan = self._plan(points)
-        found = _Found(plan.keys)
+        found = _Found(plan)
         plan.busy = True
         try:
             for read in plan.reads:
-                await self._run(points, read, found)
+                await self._run(read, found)
         finally:
             plan.busy = False
         if found.moment is None:
             raise found.failure or UnsupportedError(f"{self.device}: no points to read")
+        found.combine()
         return Block(
             device=self.device,
             observed_at_ms=found.moment.wall_ms,
@@ -128,50 +184,80 @@ class ModbusDriver:
             monotonic_ms=found.moment.monotonic_ms,
         )
 
-    async def _run(self, points: Sequence[DevicePoint], read: _Read, found: _Found) -> None:
+    async def _run(self, read: _Read, found: _Found) -> None:
         if found.ended_by is not None:
             # After silence the other requests would only cost a time-out each.
             found.fail(read, found.ended_by)
             return
-        places = read.request.positions
         try:
             moment = await self._exchange(read.exchange)
         except UnsupportedError as error:
-            if len(places) > 1:
-                # Which of them the device lacks is not said.
-                middle = len(places) // 2
-                for half in (places[:middle], places[middle:]):
-                    for part in self._reads(points, half):
-                        await self._run(points, part, found)
-                return
-            self._set_apart(found.keys[places[0]])
-            found.fail(read, error)
+            await self._narrow(read, found, error)
         except DriverError as error:
             found.fail(read, error)
         else:
             found.take(read, moment)
 
+    async def _narrow(self, read: _Read, found: _Found, error: UnsupportedError) -> None:
+        """Ask again for less: without holes, then by halves, down to the one point that the device lacks."""
+        plan, places = found.plan, read.places
+        if read.request.holes:
+            if self._across_holes:
+                # It has no registers in some hole; which one is not said, so none is read from now on.
+                self._across_holes = False
+                self._plans.clear()
+            parts: Sequence[Sequence[int]] = (places,)
+        elif len(places) > 1:
+            middle = len(places) // 2
+            parts = (places[:middle], places[middle:])
+        else:
+            self._set_apart(plan.keys[plan.pieces[places[0]].point])
+            found.fail(read, error)
+            return
+        for part in parts:
+            for narrower in self._reads(plan, part):
+                await self._run(narrower, found)
+
     def _plan(self, points: Sequence[DevicePoint]) -> _Plan:
         plan = self._plans.get(id(points))
         if plan is not None and plan.points is points and not plan.busy:
             return plan
-        made = _Plan(points, tuple(point.key for point in points), self._reads(points, range(len(points))))
+        made = self._made(points)
         if plan is None or plan.points is not points:
             if len(self._plans) >= MAX_KEPT_PLANS:
                 self._plans.clear()
             self._plans[id(points)] = made
         return made
 
-    def _reads(self, points: Sequence[DevicePoint], places: Sequence[int]) -> tuple[_Read, ...]:
-        """Return the requests that fetch some of the points, by their places."""
-        specs = [points[place].spec for place in places]
-        alone = {index for index, place in enumerate(places) if points[place].key in self._unsupported}
+    def _made(self, points: Sequence[DevicePoint]) -> _Plan:
+        pieces: list[_Piece] = []
+        compounds: dict[int, Compound] = {}
+        for place, point in enumerate(points):
+            spec = point.register
+            if not spec.companions:
+                pieces.append(_Piece(place, spec))
+                continue
+            compound = compounds[place] = Compound(spec)
+            pieces += [_Piece(place, part.span, part) for part in compound.parts]
+        plan = _Plan(points, tuple(point.key for point in points), tuple(pieces), compounds)
+        plan.reads = self._reads(plan, range(len(pieces)))
+        return plan
+
+    def _reads(self, plan: _Plan, places: Sequence[int]) -> tuple[_Read, ...]:
+        """Return the requests that fetch some of a plan's pieces."""
+        wanted = [plan.pieces[place].wanted for place in places]
+        alone = {
+            index for index, place in enumerate(places) if plan.keys[plan.pieces[place].point] in self._unsupported
+        }
         reads = []
-        for request in plan_reads(specs, self._profile.limits, alone):
-            decoder = BlockDecoder([specs[index] for index in request.positions], request.offsets)
+        for request in plan_reads(wanted, self._profile.limits, alone, across_holes=self._across_holes):
+            fetched = tuple(places[index] for index in request.positions)
+            pieces = [plan.pieces[place] for place in fetched]
+            decoder = None
+            if all(piece.part is None for piece in pieces):
+                decoder = BlockDecoder([plan.points[piece.point].register for piece in pieces], request.offsets)
             pdu = read_pdu(request.function, request.address, request.count)
-            placed = replace(request, positions=tuple(places[index] for index in request.positions))
-            reads.append(_Read(placed, self._kind(self._unit, pdu), decoder))
+            reads.append(_Read(request, self._kind(self._unit, pdu), fetched, request.offsets, decoder))
         return tuple(reads)
 
     def _set_apart(self, key: str) -> None:
@@ -197,7 +283,7 @@ class ModbusDriver:
 
     def _write_pdu(self, point: DevicePoint, value: Value) -> bytes:
         where = f"{self.device}/{point.key}"
-        spec = point.spec
+        spec = point.register
         if not spec.writable:
             raise RefusedError(f"{where}: the profile does not let it be written")
         if spec.type == "bool":
@@ -212,35 +298,56 @@ class ModbusDriver:
         return write_registers_pdu(spec.address, words)
 
     async def _read_one(self, point: DevicePoint, *, urgent: bool = False) -> Reading:
-        read = self._reads((point,), (0,))[0]
-        moment = await self._exchange(read.exchange, urgent=urgent)
-        value, cause = read.decoder.decode(read.exchange.payload)[0]
+        plan = self._made((point,))
+        found = _Found(plan)
+        for read in plan.reads:
+            found.take(read, await self._exchange(read.exchange, urgent=urgent))
+        found.combine()
+        value, cause = found.values[0], found.causes.get(point.key, Cause.OK)
         quality = quality_of(cause)
+        assert found.moment is not None  # noqa: S101 - every plan of a point has a read
         return Reading(
             point=f"{self.device}/{point.key}",
             value=None if quality is Quality.BAD else value,
             quality=quality,
             cause=cause,
-            observed_at_ms=moment.wall_ms,
+            observed_at_ms=found.moment.wall_ms,
         )
 
     async def probe(self) -> Reading | None:
         """Prove the type of the device; see Driver.probe."""
+        await self._start()
         probe = self._profile.probe
         if probe is None:
             return None
-        spec = self._profile.point(probe.point)
-        wanted = f"{self._profile.en} shows {spec.en} from {probe.low:g} to {probe.high:g} {spec.unit}".rstrip()
+        first: Reading | None = None
+        for condition in probe.conditions:
+            reading = await self._prove(condition)
+            first = first or reading
+        return first
+
+    async def _start(self) -> None:
+        """Send what makes the device measure."""
+        for start in self._profile.start:
+            if start.values:
+                pdu = write_registers_pdu(start.address, start.values)
+            else:
+                pdu = read_pdu(FUNCTION_OF[start.table], start.address, start.count)
+            await self._exchange(self._kind(self._unit, pdu))
+
+    async def _prove(self, condition: Condition) -> Reading:
+        spec = self._profile.point(condition.point)
+        wanted = f"{self._profile.en} shows {spec.en} {_wanted(condition, spec)}"
         try:
             reading = await self._read_one(DevicePoint(spec.key, spec))
         except UnsupportedError as error:
             raise UnsupportedError(f"{self.device}: not the device of its profile: {wanted}; {error}") from error
         found = reading.value
-        if found in probe.inconclusive:
-            return reading
-        if not isinstance(found, int | float) or not probe.low <= found <= probe.high:
-            shown = f"{found:g} {spec.unit}" if isinstance(found, int | float) else "no number in range"
-            raise UnsupportedError(f"{self.device}: not the device of its profile: {wanted}, this one shows {shown}")
+        if found not in condition.inconclusive and not condition.holds(found):
+            shown = "no value in range" if found is None else f"{found:g}" if isinstance(found, float) else f"{found}"
+            raise UnsupportedError(
+                f"{self.device}: not the device of its profile: {wanted}, this one shows {shown} {spec.unit}".rstrip()
+            )
         return reading
 
     async def _exchange(self, exchange: RtuExchange | TcpExchange, *, urgent: bool = False) -> Moment:
@@ -264,3 +371,9 @@ class ModbusDriver:
                 return await self._line.exchange(exchange, urgent=urgent)
             finally:
                 self._free_at_ms = self._clock.monotonic_ms() + self._gap_ms
+
+
+def _wanted(condition: Condition, spec: RegisterPoint) -> str:
+    if condition.begins is not None:
+        return f"beginning with '{condition.begins}'"
+    return f"from {condition.low:g} to {condition.high:g} {spec.unit}".rstrip()

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from config.language import Language
-from config.profile import PointSpec, Profile, Table
+from config.points import RegisterPoint, Table
+from config.profile import ModbusProfile
 from contract.reading import Cause, Value
 from drivers.base import Framing
 from drivers.errors import FrameError
@@ -187,7 +188,7 @@ def _split(frame: bytes) -> _Adu:
     return _Adu("tcp", frame[6], frame[7:], int.from_bytes(frame[:2], "big"), None, None, problems)
 
 
-def explain(profile: Profile, frame: bytes, request: bytes | None = None) -> FrameExplanation:
+def explain(profile: ModbusProfile, frame: bytes, request: bytes | None = None) -> FrameExplanation:
     """Take a frame apart.
 
     Args:
@@ -297,7 +298,7 @@ def _asked(request: bytes, frame: bytes, adu: _Adu) -> tuple[int, int] | None:
 
 
 def _candidates(
-    profile: Profile, function: int, data: bytes, address: int | None, count: int | None
+    profile: ModbusProfile, function: int, data: bytes, address: int | None, count: int | None
 ) -> tuple[Candidate, ...]:
     table = _TABLE_OF.get(function)
     if table is None or not data:
@@ -313,7 +314,7 @@ def _candidates(
     return tuple(candidate for candidate in found if candidate.points)
 
 
-def _windows(points: list[PointSpec], size: int, *, bits: bool) -> Iterable[tuple[int, int]]:
+def _windows(points: list[RegisterPoint], size: int, *, bits: bool) -> Iterable[tuple[int, int]]:
     """Yield address and count of every contiguous run of points that an answer of this size can hold."""
     for first, start in enumerate(points):
         end = start.address
@@ -331,13 +332,13 @@ def _windows(points: list[PointSpec], size: int, *, bits: bool) -> Iterable[tupl
             yield start.address, longest
 
 
-def _candidate(table: Table, points: list[PointSpec], first: int, size: int, data: bytes) -> Candidate:
+def _candidate(table: Table, points: list[RegisterPoint], first: int, size: int, data: bytes) -> Candidate:
     inside = (point for point in points if first <= point.address and point.address + point.width <= first + size)
     shown = tuple(found for point in inside if (found := _point(point, point.address - first, data)))
     return Candidate(table=table, address=first, count=size, points=shown)
 
 
-def _point(spec: PointSpec, offset: int, data: bytes) -> PointInFrame | None:
+def _point(spec: RegisterPoint, offset: int, data: bytes) -> PointInFrame | None:
     value: Value | None
     unchecked: Value | None
     others: dict[str, Value | None] = {}
@@ -369,5 +370,5 @@ def _point(spec: PointSpec, offset: int, data: bytes) -> PointInFrame | None:
     )
 
 
-def _in_order(spec: PointSpec, order: str, data: bytes) -> Value | None:
+def _in_order(spec: RegisterPoint, order: str, data: bytes) -> Value | None:
     return decode(spec.model_copy(update={"order": order, "low": None, "high": None}), data)[0]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from config.profile import PointSpec
+from config.points import RegisterPoint
 from drivers.errors import RefusedError
 from drivers.modbus import frames
 from drivers.modbus.values import decode
@@ -33,7 +33,7 @@ class WritePermission:
     """
 
     unit: int
-    spec: PointSpec
+    spec: RegisterPoint
     low: float
     high: float
 
@@ -62,7 +62,7 @@ def check_request(unit: int, pdu: bytes, permissions: Iterable[WritePermission])
     raise RefusedError(f"not on the allow-list: unit {unit}, function {pdu[0]}, address {address}: {pdu[3:].hex(' ')}")
 
 
-def _written(spec: PointSpec, pdu: bytes) -> float | None:
+def _written(spec: RegisterPoint, pdu: bytes) -> float | None:
     """Return the value that a write's bytes mean, None if they are not of this point's form."""
     if spec.type == "bool":
         return {b"\xff\x00": 1.0, b"\x00\x00": 0.0}.get(pdu[3:])

@@ -1,17 +1,55 @@
 """The read planner: which requests fetch a set of points. Pure.
 
-Contiguous points are merged; holes are not read.
+Points that stand near each other are read together, what nobody wants between them along with them: another request
+costs more than a few registers. A device that has no registers there refuses such a read, and is then asked without.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
-from config.profile import DeviceLimits, PointSpec, Table
+from config.points import Table
+from config.profile import DeviceLimits
 
 FUNCTION_OF: Final[dict[Table, int]] = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
+BIT_TABLES: Final = frozenset({"coil", "discrete"})
+
+
+class Wanted(Protocol):
+    """A run of registers or bits that must come in one answer, such as a RegisterPoint."""
+
+    @property
+    def key(self) -> str:
+        """Whose it is, for errors."""
+        ...
+
+    @property
+    def table(self) -> Table:
+        """Which table it stands in."""
+        ...
+
+    @property
+    def address(self) -> int:
+        """Its first address, from 0."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """How many registers or bits it takes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A run of registers or bits."""
+
+    key: str
+    table: Table
+    address: int
+    width: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +61,7 @@ class ReadRequest:
         count: Bits or registers.
         positions: Which of the planned points it fetches, by their place in the plan's input.
         offsets: Where each of them begins, in bits or registers from `address`.
+        holes: How many bits or registers it fetches that nobody wants.
     """
 
     table: Table
@@ -30,6 +69,7 @@ class ReadRequest:
     count: int
     positions: tuple[int, ...]
     offsets: tuple[int, ...]
+    holes: int = 0
 
     @property
     def function(self) -> int:
@@ -38,7 +78,7 @@ class ReadRequest:
 
 
 def plan_reads(
-    points: Sequence[PointSpec], limits: DeviceLimits, alone: Collection[int] = ()
+    points: Sequence[Wanted], limits: DeviceLimits, alone: Collection[int] = (), *, across_holes: bool = True
 ) -> tuple[ReadRequest, ...]:
     """Merge points into few legal reads.
 
@@ -46,28 +86,31 @@ def plan_reads(
         points: In any order; a point may overlap another.
         limits: What the device bears.
         alone: Places in `points` that share their request with no other.
+        across_holes: Whether a read may fetch what nobody wants, up to the limits' holes.
 
     Returns:
-        Requests by table and address; each point whole in exactly one.
+        Requests by table and address; each point whole in exactly one. None touches a forbidden range.
 
     Raises:
         ValueError: A point is wider than the limits, or touches a forbidden range.
     """
     for point in points:
         _check(point, limits)
+    forbidden = _Forbidden(limits)
     order = sorted(range(len(points)), key=lambda place: (FUNCTION_OF[points[place].table], points[place].address))
     groups: list[list[int]] = []
     first = end = 0
     for place in order:
         point = points[place]
-        limit = _limit(point.table, limits)
+        hole = _hole(point.table, limits) if across_holes else 0
         if (
             groups
             and place not in alone
             and groups[-1][-1] not in alone
             and points[groups[-1][0]].table == point.table
-            and point.address <= end
-            and max(end, point.address + point.width) - first <= limit
+            and point.address - end <= hole
+            and max(end, point.address + point.width) - first <= _limit(point.table, limits)
+            and not forbidden.touches(point.table, end, point.address)
         ):
             groups[-1].append(place)
             end = max(end, point.address + point.width)
@@ -77,11 +120,29 @@ def plan_reads(
     return tuple(_request(points, group) for group in groups)
 
 
+class _Forbidden:
+    """The forbidden ranges of a device, by table and address."""
+
+    def __init__(self, limits: DeviceLimits) -> None:
+        self._ranges: dict[Table, list[tuple[int, int]]] = {}
+        for table, first, last in sorted(limits.forbidden, key=lambda one: one[1]):
+            self._ranges.setdefault(table, []).append((first, last))
+
+    def touches(self, table: Table, first: int, end: int) -> bool:
+        """Return whether any address from first up to, and without, end is forbidden."""
+        ranges = self._ranges.get(table, ())
+        return any(low < end and high >= first for low, high in ranges[: bisect_left(ranges, (end, -1))])
+
+
 def _limit(table: Table, limits: DeviceLimits) -> int:
-    return limits.max_bits if table in {"coil", "discrete"} else limits.max_registers
+    return limits.max_bits if table in BIT_TABLES else limits.max_registers
 
 
-def _check(point: PointSpec, limits: DeviceLimits) -> None:
+def _hole(table: Table, limits: DeviceLimits) -> int:
+    return limits.max_hole_bits if table in BIT_TABLES else limits.max_hole_registers
+
+
+def _check(point: Wanted, limits: DeviceLimits) -> None:
     limit = _limit(point.table, limits)
     if point.width > limit:
         raise ValueError(f"point '{point.key}' takes {point.width} registers, the device gives {limit} at once")
@@ -90,13 +151,18 @@ def _check(point: PointSpec, limits: DeviceLimits) -> None:
             raise ValueError(f"point '{point.key}' lies in the forbidden {table} range {first} to {last}")
 
 
-def _request(points: Sequence[PointSpec], group: list[int]) -> ReadRequest:
-    first = points[group[0]].address
-    end = max(points[place].address + points[place].width for place in group)
+def _request(points: Sequence[Wanted], group: list[int]) -> ReadRequest:
+    first = end = points[group[0]].address
+    holes = 0
+    for place in group:
+        point = points[place]
+        holes += max(0, point.address - end)
+        end = max(end, point.address + point.width)
     return ReadRequest(
         table=points[group[0]].table,
         address=first,
         count=end - first,
         positions=tuple(group),
         offsets=tuple(points[place].address - first for place in group),
+        holes=holes,
     )

@@ -1,4 +1,4 @@
-"""Registers to values and back: type, word order, scale, range. Pure."""
+"""Registers to values and back: type, word order, bits, labels, scale, range. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from config.profile import PointSpec
+from config.points import PointSpec, RegisterPoint
 from contract.reading import Cause, Value
 
 _FORMAT: Final = {
@@ -19,6 +19,8 @@ _FORMAT: Final = {
     "uint64": "Q",
     "int64": "q",
     "float64": "d",
+    "bcd16": "H",
+    "bcd32": "I",
 }
 _LARGEST_INTEGER: Final = 2**63 - 1
 """Stores hold 64-bit signed integers; a counter past it is a wrong reading in any case."""
@@ -26,6 +28,7 @@ _LARGEST_INTEGER: Final = 2**63 - 1
 _FLOAT32: Final = struct.Struct(">f")
 Decoded = tuple[Value | None, Cause]
 BAD_RANGE: Final[Decoded] = (None, Cause.RANGE)
+BAD_SENTINEL: Final[Decoded] = (None, Cause.SENTINEL)
 
 
 def arrange(data: bytes, order: str) -> bytes:
@@ -49,6 +52,22 @@ def shortest_float32(number: float) -> float:
     return short if _FLOAT32.unpack(_FLOAT32.pack(short))[0] == number else float(f"{number:.9g}")
 
 
+def from_bcd(number: int) -> int | None:
+    """Return the number that binary coded decimals mean, four bits a digit; None if a digit is above 9."""
+    digits = f"{number:x}"
+    return int(digits) if digits.isdecimal() else None
+
+
+def text_of(registers: bytes, order: str) -> str | None:
+    """Return the text in registers, two characters each; None if it is no printable ASCII.
+
+    It ends at the first NUL; blanks around it and 0xFF bytes after it are filling.
+    """
+    swapped = arrange(registers, "BADC") if order in {"BADC", "DCBA"} else registers
+    body = swapped.partition(b"\0")[0].rstrip(b"\xff")
+    return body.decode("ascii").strip() if body.isascii() and body.decode("ascii").isprintable() else None
+
+
 def _scaling(spec: PointSpec) -> Callable[[float], float]:
     scale, offset = spec.scale, spec.offset
     divisor = round(1 / scale) if scale and abs(scale) < 1 else 0
@@ -58,16 +77,21 @@ def _scaling(spec: PointSpec) -> Callable[[float], float]:
     return lambda raw: float(f"{raw * scale + offset:.15g}")
 
 
-def converter(spec: PointSpec) -> Callable[[float], Decoded]:
-    """Return the function from a raw number to a point's value and cause.
+def measure(spec: PointSpec, *, single: bool = False) -> Callable[[float], Decoded]:
+    """Return the function from a raw number to a point's value and cause: sentinels, scale, range.
 
     NaN, infinity and what lies out of the point's range give (None, Cause.RANGE), never a value.
+
+    Args:
+        spec: The point.
+        single: Whether the raw number is one of single precision.
     """
     scaled = spec.scale != 1.0 or spec.offset != 0.0
     scaling = _scaling(spec) if scaled else None
     low = -math.inf if spec.low is None else spec.low
     high = math.inf if spec.high is None else spec.high
-    single, whole = spec.type == "float32", spec.kind == "int"
+    whole = spec.kind == "int"
+    sentinels = frozenset(spec.sentinels)
 
     def convert(raw: float) -> Decoded:
         value: float = raw
@@ -75,6 +99,8 @@ def converter(spec: PointSpec) -> Callable[[float], Decoded]:
             if not math.isfinite(raw):
                 return BAD_RANGE
             value = shortest_float32(raw)
+        if sentinels and (raw in sentinels or value in sentinels):
+            return BAD_SENTINEL
         if scaling:
             value = scaling(value)
         if not low <= value <= high or (value > _LARGEST_INTEGER if whole else not math.isfinite(value)):
@@ -84,13 +110,60 @@ def converter(spec: PointSpec) -> Callable[[float], Decoded]:
     return convert
 
 
-def decode(spec: PointSpec, registers: bytes) -> Decoded:
-    """Return the value in a point's registers, two bytes each as they came."""
-    raw = struct.unpack(">" + _FORMAT[spec.type], arrange(registers, spec.order))[0]
-    return converter(spec)(raw)
+def converter(spec: RegisterPoint) -> Callable[[float], Decoded]:
+    """Return the function from the number in a point's registers to its value and cause."""
+    convert = measure(spec, single=spec.type == "float32")
+    picked = raw_number(spec) if spec.bits is not None or spec.type in {"bcd16", "bcd32"} else None
+    if not (picked or spec.labels or spec.type == "bool"):
+        return convert
+    labels, is_bit = spec.labels, spec.type == "bool"
+    sentinels = frozenset(spec.sentinels)
+
+    def convert_picked(raw: float) -> Decoded:
+        number = picked(raw) if picked else raw
+        if number is None:
+            return BAD_RANGE
+        if is_bit:
+            return bool(number), Cause.OK
+        if labels:
+            if number in sentinels:
+                return BAD_SENTINEL
+            label = labels.get(int(number))
+            return BAD_RANGE if label is None else (label, Cause.OK)
+        return convert(number)
+
+    return convert_picked
 
 
-def encode(spec: PointSpec, value: Value) -> bytes:
+def raw_number(spec: RegisterPoint) -> Callable[[float], float | None]:
+    """Return the function from the number in registers to the one that is meant: decimals of BCD, picked bits."""
+    is_bcd = spec.type in {"bcd16", "bcd32"}
+    first, last = spec.bits or (0, 0)
+    mask = (1 << (last - first + 1)) - 1
+
+    def pick(raw: float) -> float | None:
+        if is_bcd:
+            return from_bcd(int(raw))
+        return int(raw) >> first & mask if spec.bits is not None else raw
+
+    return pick
+
+
+def number_in(kind: str, order: str, registers: bytes) -> float:
+    """Return the number in registers by type and word order, before BCD, bits and scale."""
+    number: float = struct.unpack(">" + _FORMAT[kind], arrange(registers, order))[0]
+    return number
+
+
+def decode(spec: RegisterPoint, registers: bytes) -> Decoded:
+    """Return the value in a point's registers, two bytes each as they came; its companions are not looked at."""
+    if spec.type == "string":
+        text = text_of(registers, spec.order)
+        return BAD_RANGE if text is None else (text, Cause.OK)
+    return converter(spec)(number_in("uint16" if spec.type == "bool" else spec.type, spec.order, registers))
+
+
+def encode(spec: RegisterPoint, value: Value) -> bytes:
     """Return the registers that mean a value, two bytes each as they go out.
 
     Raises:
@@ -115,11 +188,11 @@ class BlockDecoder:
 
     __slots__ = ("_bits", "_converters", "_slices", "_struct")
 
-    def __init__(self, specs: Sequence[PointSpec], offsets: Sequence[int]) -> None:
+    def __init__(self, specs: Sequence[RegisterPoint], offsets: Sequence[int]) -> None:
         self._converters = tuple(converter(spec) for spec in specs)
-        self._bits = tuple(offsets) if specs[0].type == "bool" else None
+        self._bits = tuple(offsets) if specs[0].table in {"coil", "discrete"} else None
         self._struct: struct.Struct | None = None
-        self._slices: tuple[tuple[slice, str, struct.Struct], ...] = ()
+        self._slices: tuple[tuple[slice, RegisterPoint], ...] = ()
         if self._bits is not None:
             return
         layout = _layout(specs, offsets)
@@ -127,7 +200,7 @@ class BlockDecoder:
             self._struct = struct.Struct(layout)
         else:
             self._slices = tuple(
-                (slice(2 * offset, 2 * (offset + spec.width)), spec.order, struct.Struct(">" + _FORMAT[spec.type]))
+                (slice(2 * offset, 2 * (offset + spec.width)), spec)
                 for spec, offset in zip(specs, offsets, strict=True)
             )
 
@@ -140,21 +213,28 @@ class BlockDecoder:
         if self._bits is not None:
             field = int.from_bytes(payload, "little")
             return [(bool(field >> offset & 1), Cause.OK) for offset in self._bits]
-        raw: Sequence[float]
         if self._struct:
             raw = self._struct.unpack_from(payload)
-        else:
-            raw = [packing.unpack(arrange(payload[part], order))[0] for part, order, packing in self._slices]
-        return [convert(number) for convert, number in zip(self._converters, raw, strict=True)]
+            return [convert(number) for convert, number in zip(self._converters, raw, strict=True)]
+        return [
+            _decode_with(spec, convert, payload[part])
+            for (part, spec), convert in zip(self._slices, self._converters, strict=True)
+        ]
 
 
-def _layout(specs: Sequence[PointSpec], offsets: Sequence[int]) -> str:
-    """Return one struct format for all points, or nothing if they overlap or are not big endian."""
+def _decode_with(spec: RegisterPoint, convert: Callable[[float], Decoded], registers: bytes) -> Decoded:
+    if spec.type == "string":
+        return decode(spec, registers)
+    return convert(number_in("uint16" if spec.type == "bool" else spec.type, spec.order, registers))
+
+
+def _layout(specs: Sequence[RegisterPoint], offsets: Sequence[int]) -> str:
+    """Return one struct format for all points, or nothing if they overlap or are not big endian numbers."""
     layout, at = ">", 0
     for spec, offset in zip(specs, offsets, strict=True):
         plain = spec.order == "ABCD" or (spec.order == "CDAB" and spec.width == 1)
-        if not plain or offset < at:
+        if not plain or offset < at or spec.type == "string":
             return ""
-        layout += "x" * (2 * (offset - at)) + _FORMAT[spec.type]
+        layout += "x" * (2 * (offset - at)) + _FORMAT["uint16" if spec.type == "bool" else spec.type]
         at = offset + spec.width
     return layout

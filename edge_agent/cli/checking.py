@@ -11,7 +11,7 @@ from config.agent import AgentConfig, SerialLine
 from config.document import Document, Location, read_document
 from config.errors import ConfigErrors, ConfigProblem
 from config.loader import load_document
-from config.profile import Profile, load_profile, shipped_profiles
+from config.profile import InstrumentProfile, ModbusProfile, load_profile, shipped_profiles
 from contract.schedule import Schedule, next_change_ms
 from drivers.registry import device_points
 from edge_agent.cli.exit_codes import ExitCode
@@ -68,7 +68,7 @@ def check_command(config_file: Path, *, as_json: bool) -> ExitCode:
 def _check_devices(config: AgentConfig, document: Document, findings: Findings) -> int:
     """Check the profiles and how devices use them; return how many points there are."""
     count = 0
-    profiles: dict[str, Profile | None] = {}
+    profiles: dict[str, ModbusProfile | InstrumentProfile | None] = {}
     for index, device in enumerate(config.devices):
         location: Location = ("devices", index)
         if device.profile not in profiles:
@@ -82,7 +82,7 @@ def _check_devices(config: AgentConfig, document: Document, findings: Findings) 
             findings.at("error", document, location, str(error))
             continue
         count += len(points)
-        writable = {f"{device.id}/{point.key}": point.spec.writable for point in points}
+        writable = {f"{device.id}/{point.key}": point.spec.can_be_written for point in points}
         for number, allowed in enumerate(config.commands.allow):
             if allowed.point.startswith(f"{device.id}/") and not writable.get(allowed.point, False):
                 message = f"'{allowed.point}' cannot be written"
@@ -90,7 +90,9 @@ def _check_devices(config: AgentConfig, document: Document, findings: Findings) 
     return count
 
 
-def _profile(name: str, document: Document, location: Location, findings: Findings) -> Profile | None:
+def _profile(
+    name: str, document: Document, location: Location, findings: Findings
+) -> ModbusProfile | InstrumentProfile | None:
     is_file = "/" in name or name.endswith(".yaml")
     if not is_file and name not in shipped_profiles():
         findings.at("error", document, location, f"no profile '{name}'; there are: {', '.join(shipped_profiles())}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from config.errors import ConfigErrors
 from config.language import process_language
-from config.profile import load_profile
+from config.profile import load_modbus_profile
 from contract.reading import Cause
 from drivers.modbus.explain import Candidate, FrameExplanation, HexError, PointInFrame, explain, parse_hex
 from edge_agent.cli.exit_codes import ExitCode
@@ -19,7 +19,7 @@ from edge_agent.cli.words import TEXTS, cause_text
 def decode_command(profile_name: str, frame: str, request: str | None, *, as_json: bool) -> ExitCode:
     """Print what a frame says; return 0 if it is sound and has one reading, 1 if not, 2 or 3 for wrong input."""
     try:
-        profile = load_profile(profile_name, Path())
+        profile = load_modbus_profile(profile_name, Path())
     except ConfigErrors as error:
         fail(ExitCode.CONFIG, str(error), "decode", as_json=as_json)
     try:

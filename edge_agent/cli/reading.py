@@ -11,7 +11,7 @@ from typing import Any
 from config.agent import AgentConfig
 from config.errors import ConfigErrors
 from config.language import cells, pad, process_language
-from config.profile import PointSpec
+from config.points import PointSpec
 from drivers.errors import DriverError, LineDownError
 from drivers.registry import device_points
 from edge_agent.cli.exit_codes import ExitCode

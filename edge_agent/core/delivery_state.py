@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from config.profile import PointSpec
+from config.points import PointSpec
 from contract.reading import BAD_CAUSES, Block, Cause, Value
 
 

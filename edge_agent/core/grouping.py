@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from config.profile import PointSpec
+from config.points import PointSpec
 from contract.reading import BAD_CAUSES, Block, Value
 
 HYSTERESIS: Final = 0.005

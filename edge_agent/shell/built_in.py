@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final, Literal
 
 from config.agent import AgentConfig
-from config.profile import PointSpec
+from config.points import FieldPoint, PointSpec
 from contract.reading import Block, Value
 from contract.state import DeviceMeta, Meta, Place, PointKind, PointMeta
 from edge_agent.shell.clock import GatewayClock
@@ -31,15 +31,19 @@ class BuiltInPoint:
 
     def spec(self) -> PointSpec:
         """Return what delivery goes by."""
-        bit = self.kind == "bool"
-        return PointSpec(
+        types: dict[PointKind, Literal["number", "integer", "bool", "text"]] = {
+            "float": "number",
+            "int": "integer",
+            "bool": "bool",
+            "text": "text",
+        }
+        return FieldPoint(
             key=self.key,
             en=self.en,
             vi=self.vi,
             unit=self.unit,
-            table="coil" if bit else "input",
-            address=0,
-            type="bool" if bit else "float64",
+            field=self.key,
+            type=types[self.kind],
             urgent=self.urgent,
             priority=self.priority,
         )
@@ -154,7 +158,7 @@ def _device_meta(device: Device) -> DeviceMeta:
                 vi=point.spec.vi,
                 unit=point.spec.unit,
                 kind=point.spec.kind,
-                writable=point.spec.writable,
+                writable=point.spec.can_be_written,
             )
             for point in points
         },

@@ -277,7 +277,7 @@ def _allowed(config: Commands, fleet: Fleet) -> dict[str, Writable]:
     allowed = {}
     for entry in config.allow:
         located = fleet.locate(entry.point)
-        if located is not None and located[1].spec.writable:
+        if located is not None and located[1].spec.can_be_written:
             kind = located[1].spec.kind
             allowed[entry.point] = Writable(point=entry.point, kind=kind, low=entry.low, high=entry.high)
     return allowed

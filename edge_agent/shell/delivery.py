@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 import structlog
 
 from config.agent import AgentConfig
-from config.profile import PointSpec
+from config.points import PointSpec
 from contract.batch import ClockState, Confirm, Gone
 from contract.codec import PayloadError, decode
 from contract.command import MAX_COMMAND_BYTES, Result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,7 +11,8 @@ from pathlib import Path
 from config.agent import AgentConfig, DeviceConfig, Intervals, SerialLine
 from config.agent import Line as LineConfig
 from config.errors import ConfigErrors, ConfigProblem
-from config.profile import PointSpec, Profile, load_profile
+from config.points import PointSpec
+from config.profile import InstrumentProfile, ModbusProfile, load_profile
 from drivers.base import Clock, DevicePoint, Driver, Line
 from drivers.registry import build_driver, open_line
 
@@ -27,7 +29,7 @@ class Device:
     """
 
     config: DeviceConfig
-    profile: Profile
+    profile: ModbusProfile | InstrumentProfile
     line: Line
     line_config: LineConfig
     driver: Driver
@@ -59,11 +61,14 @@ class Device:
         return tuple(point for point in self.alarm_points if point.key == SUPPLY_KEY or point.spec.unit == "V")
 
     def interval_s(self, spec: PointSpec) -> float:
-        """Return how often a point is read, in seconds."""
+        """Return how often a point is read, in seconds; infinity for once."""
+        if spec.interval_s is not None:
+            return spec.interval_s
         return {
             "fast": self.intervals.fast_s,
             "normal": self.intervals.normal_s,
             "slow": self.intervals.slow_s,
+            "once": math.inf,
         }[spec.poll]
 
     def hold_s(self, elapsed_s: float) -> float:
@@ -99,7 +104,7 @@ class Fleet:
             await line.close()
 
 
-def load_profiles(config: AgentConfig, base: Path) -> dict[str, Profile]:
+def load_profiles(config: AgentConfig, base: Path) -> dict[str, ModbusProfile | InstrumentProfile]:
     """Return the profiles that a configuration names, by the name it uses.
 
     Args:
@@ -109,7 +114,7 @@ def load_profiles(config: AgentConfig, base: Path) -> dict[str, Profile]:
     Raises:
         ConfigErrors: All that is wrong with them.
     """
-    profiles: dict[str, Profile] = {}
+    profiles: dict[str, ModbusProfile | InstrumentProfile] = {}
     problems: list[ConfigProblem] = []
     for name in dict.fromkeys(device.profile for device in config.devices):
         try:

@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from config.agent import Lighting as LightingConfig
-from config.profile import PointSpec
+from config.points import PointSpec
 from contract.command import ResultState
 from contract.reading import Block, Value
 from contract.schedule import Located, Schedule, lamps_due, next_change_ms

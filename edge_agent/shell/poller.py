@@ -164,7 +164,7 @@ class DevicePoller:
             if reading is None and self.breaker.is_open:
                 await driver.read(self._first)
         except UnsupportedError as error:
-            if self.device.profile.probe is not None:
+            if self.device.profile.proves_type:
                 self._wrong_type(error)
                 return False
         except DriverError as error:

@@ -24,7 +24,7 @@ from pathlib import Path
 import pytest
 
 from config.agent import Allowed, DeviceConfig, SerialLine
-from config.profile import load_profile
+from config.profile import load_modbus_profile
 from contract.reading import Block, Reading
 from drivers.base import Driver
 from drivers.errors import DriverError
@@ -116,7 +116,7 @@ class Transcript:
     def _add(self, name: str, settings: dict[str, str]) -> None:
         device = DeviceConfig(id=name, profile=settings["profile"], line="bus", unit=int(settings["unit"]))
         allowed = [Allowed(point=f"{name}/{key}") for key in settings.get("write", "").split(",") if key]
-        self._drivers[name] = build_driver(device, load_profile(device.profile), self._line, self.time, allowed)
+        self._drivers[name] = build_driver(device, load_modbus_profile(device.profile), self._line, self.time, allowed)
 
     async def _command(self, word: str, driver: Driver, rest: list[str]) -> None:
         by_key = {point.key: point for point in driver.points}

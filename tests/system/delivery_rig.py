@@ -15,7 +15,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from config.agent import AgentConfig
-from config.profile import PointSpec
+from config.points import RegisterPoint
 from contract.batch import Batch, Confirm
 from contract.codec import decode_batch, encode
 from contract.reading import Block, Value
@@ -27,10 +27,10 @@ from tests.servers import wait_until
 GATEWAY: Final = "gw-1"
 ROOT: Final = f"city/v1/{GATEWAY}"
 POINTS: Final = {
-    "mains_ok": PointSpec(
+    "mains_ok": RegisterPoint(
         key="mains_ok", en="Mains", vi="Điện lưới", table="discrete", address=0, type="bool", urgent=True
     ),
-    "u1": PointSpec(key="u1", en="Voltage", vi="Điện áp", unit="V", table="input", address=0, type="float32"),
+    "u1": RegisterPoint(key="u1", en="Voltage", vi="Điện áp", unit="V", table="input", address=0, type="float32"),
 }
 META: Final = Meta(
     sw="test",

@@ -19,7 +19,8 @@ from collections.abc import Generator
 import pytest
 
 from config.agent import SerialLine
-from config.profile import PointSpec, Profile, Source
+from config.points import RegisterPoint
+from config.profile import ModbusProfile, Source
 from contract.reading import Cause
 from drivers.base import DevicePoint
 from drivers.errors import DriverError
@@ -132,19 +133,19 @@ class FaultyBus(threading.Thread):
 
 
 def point(address: int) -> DevicePoint:
-    spec = PointSpec(key=f"r{address}", en="", vi="", table="holding", address=address, type="uint16")
+    spec = RegisterPoint(key=f"r{address}", en="", vi="", table="holding", address=address, type="uint16")
     return DevicePoint(spec.key, spec)
 
 
 WINDOWS = tuple((point(100 + 10 * place), point(101 + 10 * place)) for place in range(40))
-PROFILE = Profile(
+PROFILE = ModbusProfile(
     profile="pattern",
     version="1",
     device_class="meter",
     en="",
     vi="",
     source=Source(manual="this test", page="-", origin="composed", verified_by="code"),
-    points=tuple(one.spec for window in WINDOWS for one in window),
+    points=tuple(one.register for window in WINDOWS for one in window),
 )
 
 
@@ -173,7 +174,7 @@ async def read_all(bus: FaultyBus, line: SerialBusLine, reads: int) -> Counter[t
         except DriverError as error:
             outcomes["slow" if bus.slow else bus.fault or "none", error.cause] += 1
             continue
-        right = block.values == tuple(register(UNIT, one.spec.address) for one in window)
+        right = block.values == tuple(register(UNIT, one.register.address) for one in window)
         outcomes[bus.fault or "none", "right" if right else "wrong"] += 1
     await line.close()
     return outcomes

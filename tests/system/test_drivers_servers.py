@@ -18,7 +18,7 @@ from modbus_tk import defines, modbus_rtu
 from pyModbusTCP.server import ModbusServer
 
 from config.agent import Allowed, DeviceConfig, SerialLine, TcpLine
-from config.profile import load_profile
+from config.profile import load_modbus_profile
 from contract.reading import Cause
 from drivers.base import Driver, Line
 from drivers.errors import RefusedError, UnsupportedError
@@ -124,7 +124,7 @@ def line(request: pytest.FixtureRequest) -> Line:
 
 def meter(line: Line) -> Driver:
     device = DeviceConfig(id="meter", profile="eastron-sdm630", line=line.id, unit=1)
-    return build_driver(device, load_profile("eastron-sdm630"), line, SystemClock())
+    return build_driver(device, load_modbus_profile("eastron-sdm630"), line, SystemClock())
 
 
 def relay(line: Line) -> Driver:
@@ -132,7 +132,7 @@ def relay(line: Line) -> Driver:
         id="board", profile="waveshare-relay-d", line=line.id, unit=1, names={"di1": "mains_ok", "k1": "contactor"}
     )
     allowed = (Allowed(point="board/contactor"), Allowed(point="meter/u1"))
-    return build_driver(device, load_profile("waveshare-relay-d"), line, SystemClock(), allowed)
+    return build_driver(device, load_modbus_profile("waveshare-relay-d"), line, SystemClock(), allowed)
 
 
 def test_the_meter_is_read(line: Line) -> None:

@@ -15,7 +15,8 @@ from collections import Counter
 import pytest
 
 from config.agent import TcpLine
-from config.profile import PointSpec, Profile, Source
+from config.points import RegisterPoint
+from config.profile import ModbusProfile, Source
 from contract.reading import Cause
 from drivers.base import DevicePoint
 from drivers.errors import DriverError
@@ -112,19 +113,19 @@ class FaultyDevice:
 
 
 def point(address: int) -> DevicePoint:
-    spec = PointSpec(key=f"r{address}", en="", vi="", table="holding", address=address, type="uint16")
+    spec = RegisterPoint(key=f"r{address}", en="", vi="", table="holding", address=address, type="uint16")
     return DevicePoint(spec.key, spec)
 
 
 WINDOWS = tuple((point(100 + 10 * place), point(101 + 10 * place)) for place in range(40))
-PROFILE = Profile(
+PROFILE = ModbusProfile(
     profile="pattern",
     version="1",
     device_class="meter",
     en="",
     vi="",
     source=Source(manual="this test", page="-", origin="composed", verified_by="code"),
-    points=tuple(one.spec for window in WINDOWS for one in window),
+    points=tuple(one.register for window in WINDOWS for one in window),
 )
 
 
@@ -146,7 +147,7 @@ async def read_all(device: FaultyDevice) -> tuple[Counter[tuple[str, str]], TcpC
         except DriverError as error:
             outcomes[device.fault or "none", error.cause] += 1
             continue
-        right = block.values == tuple(register(UNIT, one.spec.address) for one in window)
+        right = block.values == tuple(register(UNIT, one.register.address) for one in window)
         outcomes[device.fault or "none", "right" if right else "wrong"] += 1
     await line.close()
     server.close()

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import math
 import struct
+from itertools import pairwise
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from config.profile import DeviceLimits, PointSpec, Profile, RegisterType, Table, load_profile
+from config.points import RegisterPoint, RegisterType, Table
+from config.profile import DeviceLimits, ModbusProfile, load_modbus_profile
 from contract.reading import Cause
 from drivers.errors import FrameError, RefusedError
 from drivers.modbus.explain import explain
@@ -15,8 +17,8 @@ from drivers.modbus.guard import WritePermission, check_request
 from drivers.modbus.plan import plan_reads
 from drivers.modbus.values import BlockDecoder, decode, encode, shortest_float32
 
-METER = load_profile("eastron-sdm630")
-RELAY = load_profile("waveshare-relay-d")
+METER = load_modbus_profile("eastron-sdm630")
+RELAY = load_modbus_profile("waveshare-relay-d")
 Outcome = tuple[str, bytes, int | None]
 
 
@@ -99,13 +101,13 @@ WIDE: list[RegisterType] = ["uint16", "float32", "uint64"]
 
 
 @st.composite
-def point_lists(draw: st.DrawFn) -> list[PointSpec]:
+def point_lists(draw: st.DrawFn) -> list[RegisterPoint]:
     points = []
     for place in range(draw(st.integers(1, 40))):
         table = draw(st.sampled_from(TABLES))
         kind: RegisterType = "bool" if table in {"coil", "discrete"} else draw(st.sampled_from(WIDE))
         points.append(
-            PointSpec(key=f"p{place}", en="", vi="", table=table, address=draw(st.integers(0, 300)), type=kind)
+            RegisterPoint(key=f"p{place}", en="", vi="", table=table, address=draw(st.integers(0, 300)), type=kind)
         )
     return points
 
@@ -116,22 +118,32 @@ def point_lists(draw: st.DrawFn) -> list[PointSpec]:
     st.integers(1, 2000),
     st.lists(st.tuples(st.sampled_from(TABLES), st.integers(0, 300), st.integers(0, 20)), max_size=3),
     st.sets(st.integers(0, 39)),
+    st.integers(0, 20),
+    st.booleans(),
 )
 def test_every_point_is_whole_in_one_legal_request(
-    points: list[PointSpec],
+    points: list[RegisterPoint],
     max_registers: int,
     max_bits: int,
     holes: list[tuple[Table, int, int]],
     alone: set[int],
+    hole: int,
+    across_holes: bool,
 ) -> None:
     forbidden = tuple((table, first, first + size) for table, first, size in holes)
-    limits = DeviceLimits(max_registers=max_registers, max_bits=max_bits, forbidden=forbidden)
+    limits = DeviceLimits(
+        max_registers=max_registers,
+        max_bits=max_bits,
+        max_hole_registers=hole,
+        max_hole_bits=2 * hole,
+        forbidden=forbidden,
+    )
 
     def touches(table: Table, first: int, count: int) -> bool:
         return any(table == hole[0] and first <= hole[2] and first + count > hole[1] for hole in forbidden)
 
     points = [point for point in points if not touches(point.table, point.address, point.width)]
-    requests = plan_reads(points, limits, alone)
+    requests = plan_reads(points, limits, alone, across_holes=across_holes)
     assert sorted(place for request in requests for place in request.positions) == list(range(len(points)))
     for request in requests:
         assert request.count <= (max_bits if request.table in {"coil", "discrete"} else max_registers)
@@ -142,7 +154,10 @@ def test_every_point_is_whole_in_one_legal_request(
             assert points[place].address == request.address + offset
             assert offset + points[place].width <= request.count
             covered.update(range(offset, offset + points[place].width))
-        assert covered == set(range(request.count)), "no register is read that nobody asked for"
+        assert request.holes == request.count - len(covered)
+        allowed = (2 * hole if request.table in {"coil", "discrete"} else hole) if across_holes else 0
+        ends = sorted({*covered, -1})
+        assert all(later - earlier - 1 <= allowed for earlier, later in pairwise(ends)), "a hole wider than allowed"
         if alone & set(request.positions):
             assert len(request.positions) == 1
 
@@ -151,7 +166,7 @@ def test_every_point_is_whole_in_one_legal_request(
 @example(b"\x7f\xc0\0\0")
 @example(b"\x7f\x7f\xff\xff")
 def test_every_float32_keeps_its_bits_or_is_no_value(registers: bytes) -> None:
-    spec = PointSpec(key="x", en="", vi="", table="input", address=0, type="float32")
+    spec = RegisterPoint(key="x", en="", vi="", table="input", address=0, type="float32")
     value, cause = decode(spec, registers)
     raw = struct.unpack(">f", registers)[0]
     if math.isfinite(raw):
@@ -168,7 +183,7 @@ def test_every_float32_keeps_its_bits_or_is_no_value(registers: bytes) -> None:
     st.binary(min_size=8, max_size=8),
 )
 def test_what_is_decoded_can_be_encoded_back(kind: RegisterType, order: str, data: bytes) -> None:
-    spec = PointSpec.model_validate(
+    spec = RegisterPoint.model_validate(
         {"key": "x", "en": "", "vi": "", "table": "holding", "address": 0, "type": kind, "order": order}
     )
     registers = data[: 2 * spec.width]
@@ -192,7 +207,7 @@ def test_only_the_permitted_bytes_pass_the_guard(unit: int, pdu: bytes) -> None:
 
 
 @given(st.binary(max_size=270) | near_answers(), st.none() | st.binary(max_size=20), st.sampled_from([METER, RELAY]))
-def test_any_bytes_can_be_explained(frame: bytes, request: bytes | None, profile: Profile) -> None:
+def test_any_bytes_can_be_explained(frame: bytes, request: bytes | None, profile: ModbusProfile) -> None:
     explained = explain(profile, frame, request)
     for problem in explained.problems:
         assert problem.text("en")

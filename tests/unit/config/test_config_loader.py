@@ -14,7 +14,7 @@ from config.city import City
 from config.collector import CollectorConfig
 from config.errors import ConfigErrors
 from config.loader import MAX_FILE_BYTES, At, StrictModel, load_document, load_text, refuse, resolve, twice
-from config.profile import Profile, load_profile
+from config.profile import ModbusProfile, load_modbus_profile, load_profile
 from config.wording import _NAME
 from contract.reading import NAME_PATTERN
 
@@ -333,7 +333,7 @@ B_POINT = "key: b, en: A, vi: A, table: input, address: 1"
 
 
 def test_cross_checks_of_a_profile_stand_at_their_values(tmp_path: Path) -> None:
-    assert findings(PROFILE, Profile) == [
+    assert findings(PROFILE, ModbusProfile) == [
         (7, 16, "there is no point 'zz'"),
         (10, 11, "'a' stands twice; it is already number 1 of the list"),
     ]
@@ -345,9 +345,9 @@ def test_cross_checks_of_a_profile_stand_at_their_values(tmp_path: Path) -> None
         ("type: uint16, urgent_levels: [2, 1]", "[2", "urgent_levels must rise"),
     ):
         text = renamed.replace(f"{B_POINT}, type: uint16", f"{B_POINT}, {change}")
-        assert findings(text, Profile) == [(10, text.splitlines()[9].index(at) + 1, message)]
+        assert findings(text, ModbusProfile) == [(10, text.splitlines()[9].index(at) + 1, message)]
     (tmp_path / "p.yaml").write_text(renamed)
-    assert load_profile("./p.yaml", tmp_path).point("b").address == 1
+    assert load_modbus_profile("./p.yaml", tmp_path).point("b").address == 1
     with pytest.raises(ConfigErrors, match="no such profile; there are: eastron-sdm630"):
         load_profile("eastron")
 

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from config.profile import load_profile
+from config.profile import load_modbus_profile
 from contract.reading import Cause
 from drivers.modbus.explain import HexError, explain, parse_hex
 from drivers.modbus.explain_texts import TEXTS
 
-METER = load_profile("eastron-sdm630")
-RELAY = load_profile("waveshare-relay-d")
+METER = load_modbus_profile("eastron-sdm630")
+RELAY = load_modbus_profile("waveshare-relay-d")
 REQUEST = parse_hex("01 04 00 00 00 02 71 cb")
 REPLY = parse_hex("01 04 04 43 67 af 55 e2 10")
 

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from config.profile import PointSpec
+from config.points import RegisterPoint
 from drivers.errors import RefusedError
 from drivers.modbus.frames import read_pdu, write_coil_pdu, write_registers_pdu
 from drivers.modbus.guard import WritePermission, check_request
 
-COIL = PointSpec(key="k", en="", vi="", table="coil", address=3, type="bool", writable=True)
-LEVEL = PointSpec(key="l", en="", vi="", table="holding", address=9, type="int16", scale=0.1, writable=True)
-WIDE = PointSpec(key="w", en="", vi="", table="holding", address=20, type="float32", order="CDAB", writable=True)
+COIL = RegisterPoint(key="k", en="", vi="", table="coil", address=3, type="bool", writable=True)
+LEVEL = RegisterPoint(key="l", en="", vi="", table="holding", address=9, type="int16", scale=0.1, writable=True)
+WIDE = RegisterPoint(key="w", en="", vi="", table="holding", address=20, type="float32", order="CDAB", writable=True)
 PERMISSIONS = (
     WritePermission(unit=1, spec=COIL, low=0, high=1),
     WritePermission(unit=1, spec=LEVEL, low=-1, high=20),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from config.agent import Allowed, DeviceConfig
-from config.profile import Profile, load_profile
+from config.profile import ModbusProfile, load_modbus_profile
 from contract.reading import Cause, Quality
 from drivers.base import Exchange, Framing, LineCounters, Moment
 from drivers.errors import (
@@ -25,8 +25,8 @@ from drivers.lines.memory import VirtualTime
 from drivers.modbus.exceptions import exception_error
 from drivers.registry import build_driver
 
-METER = load_profile("eastron-sdm630")
-BOARD = load_profile("waveshare-relay-d")
+METER = load_modbus_profile("eastron-sdm630")
+BOARD = load_modbus_profile("waveshare-relay-d")
 Answer = Callable[[bytes], bytes | DriverError]
 
 
@@ -69,12 +69,12 @@ def run(scenario: Coroutine[Any, Any, None]) -> None:
 
 
 def meter(line: ScriptedLine) -> Any:
-    limits = METER.limits.model_copy(update={"gap_s": 0.0})
+    limits = METER.limits.model_copy(update={"gap_s": 0.0, "max_hole_registers": 0})
     profile = METER.model_copy(update={"limits": limits})
     return driver_of(profile, line)
 
 
-def driver_of(profile: Profile, line: ScriptedLine, *allowed: Allowed) -> Any:
+def driver_of(profile: ModbusProfile, line: ScriptedLine, *allowed: Allowed) -> Any:
     device = DeviceConfig(id="dev", profile=profile.profile, line=line.id, unit=9)
     return build_driver(device, profile, line, VirtualTime(), allowed)
 
@@ -287,7 +287,7 @@ def test_the_probe_names_what_it_found(registers: str, found: str | None) -> Non
             reading = await driver.probe()
             assert f"{reading.value:g}" == found
         else:
-            with pytest.raises(UnsupportedError, match=r"Frequency from 45 to 65 Hz, this one shows (40 Hz|no number)"):
+            with pytest.raises(UnsupportedError, match=r"from 45 to 65 Hz, this one shows (40 Hz|no value in range)"):
                 await driver.probe()
 
     run(scenario())
@@ -297,5 +297,98 @@ def test_a_device_without_the_probed_register_is_another_device() -> None:
     async def scenario() -> None:
         with pytest.raises(UnsupportedError, match="not the device of its profile"):
             await meter(ScriptedLine(lambda pdu: bytes((pdu[0] | 0x80, 2)))).probe()
+
+    run(scenario())
+
+
+def scattered(*addresses: int, **facts: Any) -> ModbusProfile:
+    points = [
+        {"key": f"r{address}", "en": "a", "vi": "b", "table": "holding", "address": address, "type": "uint16"} | facts
+        for address in addresses
+    ]
+    return ModbusProfile.model_validate({**METER.model_dump(exclude={"probe", "limits", "points"}), "points": points})
+
+
+class Registers:
+    """A device that has some registers, and refuses every read that touches another."""
+
+    def __init__(self, numbers: dict[int, int]) -> None:
+        self.numbers = numbers
+
+    def __call__(self, pdu: bytes) -> bytes | DriverError:
+        address, count = int.from_bytes(pdu[1:3], "big"), int.from_bytes(pdu[3:5], "big")
+        wanted = range(address, address + count)
+        if any(one not in self.numbers for one in wanted):
+            return exception_error(2, "dev")
+        return bytes((pdu[0], 2 * count)) + b"".join(self.numbers[one].to_bytes(2, "big") for one in wanted)
+
+
+def asked(line: ScriptedLine) -> list[tuple[int, int]]:
+    return [(int.from_bytes(pdu[1:3], "big"), int.from_bytes(pdu[3:5], "big")) for pdu, _ in line.asked]
+
+
+def test_a_device_without_registers_in_a_hole_is_asked_without_holes_from_then_on() -> None:
+    async def scenario() -> None:
+        line = ScriptedLine(Registers({1: 11, 2: 12, 4: 14, 9: 19}))
+        driver = driver_of(scattered(1, 2, 4, 9), line)
+        for _ in range(2):
+            block = await driver.read(driver.points)
+            assert (block.values, block.causes) == ((11, 12, 14, 19), {})
+        assert asked(line) == [(1, 9), (1, 2), (4, 1), (9, 1), (1, 2), (4, 1), (9, 1)]
+
+    run(scenario())
+
+
+def test_a_missing_point_among_holes_is_found_and_its_neighbours_stay() -> None:
+    async def scenario() -> None:
+        line = ScriptedLine(Registers({1: 11, 3: 13}))
+        driver = driver_of(scattered(1, 2, 3, 9), line)
+        block = await driver.read(driver.points)
+        assert block.values == (11, None, 13, None)
+        assert block.causes == {"r2": Cause.UNSUPPORTED, "r9": Cause.UNSUPPORTED}
+
+    run(scenario())
+
+
+def test_a_quality_word_is_read_with_its_value_and_decides() -> None:
+    word = {"address": 3, "good": [0], "uncertain": [7]}
+
+    async def scenario() -> None:
+        device = Registers({1: 11, 2: 0, 3: 0})
+        line = ScriptedLine(device)
+        driver = driver_of(scattered(1, quality=word), line)
+        for code, expected in ((0, (11, None)), (7, (11, Cause.SUSPECT)), (5, (None, Cause.DEVICE))):
+            device.numbers[3] = code
+            block = await driver.read(driver.points)
+            assert (block.values[0], block.causes.get("r1")) == expected
+        assert asked(line) == [(1, 3)] * 3
+
+    run(scenario())
+
+
+def test_a_far_multiplier_is_read_apart_and_its_silence_is_no_value() -> None:
+    async def scenario() -> None:
+        device = Registers({1: 1234, 500: 0xFFFF})
+        line = ScriptedLine(device)
+        driver = driver_of(scattered(1, exponent={"address": 500, "type": "int16"}), line)
+        block = await driver.read(driver.points)
+        assert block.values == (123.4,)
+        del device.numbers[500]
+        assert (await driver.read(driver.points)).causes == {"r1": Cause.UNSUPPORTED}
+
+    run(scenario())
+
+
+def test_what_makes_a_device_measure_is_sent_before_it_is_proved() -> None:
+    async def scenario() -> None:
+        line = ScriptedLine(Registers(dict.fromkeys(range(20), 5)))
+        start = [{"address": 15}, {"address": 16, "values": [1, 2]}]
+        profile = ModbusProfile.model_validate(
+            {**scattered(1).model_dump(), "start": start, "probe": {"point": "r1", "low": 5, "high": 5}}
+        )
+        line._answer = lambda pdu: pdu[:5] if pdu[0] == 16 else Registers(dict.fromkeys(range(20), 5))(pdu)
+        reading = await driver_of(profile, line).probe()
+        assert reading is not None
+        assert [pdu[0] for pdu, _ in line.asked] == [3, 16, 3]
 
     run(scenario())

@@ -2,23 +2,49 @@ from __future__ import annotations
 
 import pytest
 
-from config.profile import DeviceLimits, PointSpec, Table, load_profile
+from config.points import RegisterPoint, Table
+from config.profile import DeviceLimits, load_modbus_profile
 from drivers.modbus.plan import plan_reads
 
 
-def at(address: int, kind: str = "uint16", table: Table = "holding") -> PointSpec:
-    return PointSpec.model_validate(
+def at(address: int, kind: str = "uint16", table: Table = "holding") -> RegisterPoint:
+    return RegisterPoint.model_validate(
         {"key": f"p{address}", "en": "", "vi": "", "table": table, "address": address, "type": kind}
     )
 
 
-def shapes(points: list[PointSpec], limits: DeviceLimits, alone: tuple[int, ...] = ()) -> list[tuple[str, int, int]]:
+def shapes(
+    points: list[RegisterPoint], limits: DeviceLimits, alone: tuple[int, ...] = ()
+) -> list[tuple[str, int, int]]:
     return [(request.table, request.address, request.count) for request in plan_reads(points, limits, alone)]
 
 
-def test_neighbours_share_a_request_and_holes_are_not_read() -> None:
+NO_HOLES = DeviceLimits(max_hole_registers=0, max_hole_bits=0)
+
+
+def test_neighbours_share_a_request_and_holes_are_not_read_where_they_cost_more() -> None:
     points = [at(4, "float32"), at(0), at(1), at(2, "float32"), at(7)]
-    assert shapes(points, DeviceLimits()) == [("holding", 0, 6), ("holding", 7, 1)]
+    assert shapes(points, NO_HOLES) == [("holding", 0, 6), ("holding", 7, 1)]
+    assert shapes(points, DeviceLimits(max_hole_registers=1)) == [("holding", 0, 8)]
+    assert shapes([*points, at(10)], DeviceLimits(max_hole_registers=1)) == [("holding", 0, 8), ("holding", 10, 1)]
+
+
+def test_holes_are_counted_and_left_out_on_demand() -> None:
+    points = [at(0), at(3), at(5, "float32"), at(5)]
+    (request,) = plan_reads(points, DeviceLimits())
+    assert (request.count, request.holes) == (7, 3)
+    assert [one.holes for one in plan_reads(points, DeviceLimits(), across_holes=False)] == [0, 0, 0]
+
+
+def test_no_hole_is_read_over_a_forbidden_range() -> None:
+    limits = DeviceLimits(forbidden=(("holding", 9, 9), ("input", 4, 4), ("holding", 2, 2), ("holding", 0, 0)))
+    points = [at(1), at(3), at(5), at(8), at(10)]
+    assert shapes(points, limits) == [("holding", 1, 1), ("holding", 3, 6), ("holding", 10, 1)]
+
+
+def test_bits_have_holes_of_their_own() -> None:
+    points = [at(0, "bool", "coil"), at(40, "bool", "coil"), at(0), at(40)]
+    assert shapes(points, DeviceLimits()) == [("coil", 0, 41), ("holding", 0, 1), ("holding", 40, 1)]
 
 
 def test_positions_and_offsets_find_each_point() -> None:
@@ -64,9 +90,10 @@ def test_a_point_in_a_forbidden_range_is_refused() -> None:
         plan_reads([at(10, "float32")], limits)
 
 
-def test_the_meter_takes_eight_requests_of_at_most_sixty_registers() -> None:
-    profile = load_profile("eastron-sdm630")
-    requests = plan_reads(profile.points, profile.limits)
+def test_the_meter_takes_eight_requests_without_holes_and_five_with() -> None:
+    profile = load_modbus_profile("eastron-sdm630")
+    assert len(plan_reads(profile.points, profile.limits)) == 5
+    requests = plan_reads(profile.points, profile.limits, across_holes=False)
     assert [(hex(request.address), request.count) for request in requests] == [
         ("0x0", 36),
         ("0x34", 2),

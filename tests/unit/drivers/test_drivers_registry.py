@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from config.agent import Allowed, DeviceConfig, SerialLine, TcpLine
-from config.profile import load_profile, shipped_profiles
+from config.profile import ModbusProfile, load_profile, shipped_profiles
 from drivers.base import Driver, Line
 from drivers.lines.memory import VirtualTime
 from drivers.modbus.plan import plan_reads
@@ -30,9 +30,10 @@ def build(device: DeviceConfig, *allowed: Allowed) -> Driver:
 def test_every_shipped_profile_can_be_planned_and_says_where_it_is_from(name: str) -> None:
     profile = load_profile(name)
     assert profile.profile == name
-    assert plan_reads(profile.points, profile.limits)
+    if isinstance(profile, ModbusProfile):
+        assert plan_reads(profile.points, profile.limits)
     assert profile.source.manual
-    assert all(point.en and point.vi and point.en != point.vi for point in profile.points)
+    assert all(point.en and point.vi and point.en != point.vi for point in profile.specs)
 
 
 def test_points_take_the_names_of_their_device() -> None:

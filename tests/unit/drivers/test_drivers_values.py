@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from config.profile import PointSpec
+from config.points import RegisterPoint
 from contract.reading import Cause
 from drivers.modbus.values import BlockDecoder, arrange, decode, encode, shortest_float32
 
 
-def spec(**fields: Any) -> PointSpec:
-    return PointSpec.model_validate(
+def spec(**fields: Any) -> RegisterPoint:
+    return RegisterPoint.model_validate(
         {"key": "x", "en": "", "vi": "", "table": "holding", "address": 0, "type": "uint16", **fields}
     )
 

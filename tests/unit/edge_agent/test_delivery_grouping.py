@@ -2,20 +2,20 @@ from __future__ import annotations
 
 import pytest
 
-from config.profile import PointSpec
+from config.points import RegisterPoint
 from contract.reading import Block, Cause, Value
 from edge_agent.core import grouping
 from edge_agent.core.grouping import Grouping, level_state
 
 
-def _bool(key: str, *, urgent: bool = False) -> PointSpec:
-    return PointSpec(key=key, en=key, vi=key, table="discrete", address=0, type="bool", urgent=urgent)
+def _bool(key: str, *, urgent: bool = False) -> RegisterPoint:
+    return RegisterPoint(key=key, en=key, vi=key, table="discrete", address=0, type="bool", urgent=urgent)
 
 
 def _volts(
     key: str = "u1", *, priority: str = "normal", levels: tuple[float, ...] = (), band: float = 0.0
-) -> PointSpec:
-    return PointSpec.model_validate(
+) -> RegisterPoint:
+    return RegisterPoint.model_validate(
         {
             "key": key, "en": key, "vi": key, "unit": "V", "table": "input", "address": 0, "type": "float32",
             "urgent": bool(levels), "urgent_levels": levels, "deadband": band, "priority": priority,

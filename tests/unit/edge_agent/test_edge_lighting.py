@@ -11,7 +11,7 @@ import pytest
 
 from config.agent import Allowed, Commands, Place
 from config.agent import Lighting as LightingConfig
-from config.profile import PointSpec
+from config.points import PointSpec
 from contract.command import Command, Result, SetArguments, signature
 from contract.reading import Block, Value
 from contract.schedule import Schedule

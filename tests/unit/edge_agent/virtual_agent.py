@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from config.agent import DeviceConfig, Intervals, SerialLine
-from config.profile import PointSpec, Probe, Profile, Source
+from config.points import RegisterPoint
+from config.profile import ModbusProfile, Probe, Source
 from contract.reading import Block, Cause, Quality, Reading, Value
 from drivers.base import DevicePoint, Line
 from drivers.errors import DriverError, TransientError
@@ -91,18 +92,18 @@ async def run_for(seconds: float, *parts: Coroutine[Any, Any, None]) -> None:
             raise outcome
 
 
-def spec(key: str, **facts: Any) -> PointSpec:
-    return PointSpec.model_validate(
+def spec(key: str, **facts: Any) -> RegisterPoint:
+    return RegisterPoint.model_validate(
         {"key": key, "en": key, "vi": key, "table": "input", "address": 0, "type": "float32"} | facts
     )
 
 
-def coil(key: str, **facts: Any) -> PointSpec:
+def coil(key: str, **facts: Any) -> RegisterPoint:
     return spec(key, table="coil", type="bool", writable=True, **facts)
 
 
-def profile(points: Sequence[PointSpec], *, probe: bool = False) -> Profile:
-    return Profile(
+def profile(points: Sequence[RegisterPoint], *, probe: bool = False) -> ModbusProfile:
+    return ModbusProfile(
         profile="test",
         version="1",
         device_class="meter",
@@ -138,7 +139,7 @@ class MemoryDriver:
         writes: (virtual second, key, value) of every write.
     """
 
-    def __init__(self, device: str, specs: Sequence[PointSpec], clock: VirtualClock, bus: MemoryBus) -> None:
+    def __init__(self, device: str, specs: Sequence[RegisterPoint], clock: VirtualClock, bus: MemoryBus) -> None:
         self.device = device
         self.points = tuple(DevicePoint(one.key, one) for one in specs)
         self.values: dict[str, Value] = {one.key: False if one.type == "bool" else 230.0 for one in specs}
@@ -200,7 +201,7 @@ class _NoLine:
 
 def memory_device(
     clock: VirtualClock,
-    specs: Sequence[PointSpec],
+    specs: Sequence[RegisterPoint],
     *,
     name: str = "meter",
     bus: MemoryBus | None = None,

@@ -1,0 +1,136 @@
+"""Points that depend on more than one register: a quality word, a power of ten, a fraction. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from config.points import MAX_WINDOW, REGISTERS_OF, QualityWord, Register, RegisterPoint
+from contract.reading import Cause
+from drivers.modbus.plan import Span
+from drivers.modbus.values import BAD_RANGE, Decoded, converter, number_in, raw_number
+
+Role = Literal["value", "quality", "exponent", "addend"]
+MAX_EXPONENT: Final = 30
+"""A greater power of ten is a misread register, not a measurement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Registers of a point that come in one answer.
+
+    Attributes:
+        roles: What stands in them: role, offset in registers from the span's address, type and word order.
+    """
+
+    span: Span
+    roles: tuple[tuple[Role, int, str, str], ...]
+
+    def numbers(self, registers: bytes) -> dict[Role, float]:
+        """Return the raw number of each role.
+
+        Args:
+            registers: Those of the span, two bytes each as they came.
+        """
+        found: dict[Role, float] = {}
+        for role, offset, kind, order in self.roles:
+            size = 2 * REGISTERS_OF[kind]
+            found[role] = number_in(kind, order, registers[2 * offset : 2 * offset + size])
+        return found
+
+
+def parts_of(spec: RegisterPoint) -> tuple[Part, ...]:
+    """Return the parts of a compound point, the one with its value first.
+
+    Companions near the value stand in its part, so that they are of the same moment; others have parts of their own.
+    """
+    table = spec.table
+    far: list[Part] = []
+    near: list[tuple[Role, Register]] = []
+    companions: Sequence[tuple[Role, Register | None]] = (
+        ("quality", spec.quality),
+        ("exponent", spec.exponent),
+        ("addend", spec.addend),
+    )
+    for role, one in companions:
+        if one is None:
+            continue
+        first = min(one.address, spec.address)
+        end = max(one.address + one.width, spec.address + spec.width)
+        if end - first <= MAX_WINDOW:
+            near.append((role, one))
+        else:
+            far.append(
+                Part(Span(spec.key, table, one.address, one.width), ((role, 0, one.type, one.order),)),
+            )
+    first = min([spec.address, *(one.address for _, one in near)])
+    end = max([spec.address + spec.width, *(one.address + one.width for _, one in near)])
+    roles: list[tuple[Role, int, str, str]] = [("value", spec.address - first, spec.type, spec.order)]
+    roles += [(role, one.address - first, one.type, one.order) for role, one in near]
+    return (Part(Span(spec.key, table, first, end - first), tuple(roles)), *far)
+
+
+def judged(word: QualityWord, number: float) -> Cause:
+    """Return what a device's quality word says of its value.
+
+    A code that is named neither good nor uncertain is a fault where good ones are named.
+    """
+    if not math.isfinite(number):
+        return Cause.DEVICE
+    code = int(number)
+    if word.bits is not None:
+        code = code >> word.bits[0] & ((1 << (word.bits[1] - word.bits[0] + 1)) - 1)
+    if any(code >> bit & 1 for bit in word.bad_bits):
+        return Cause.DEVICE
+    if code in word.uncertain or any(code >> bit & 1 for bit in word.uncertain_bits):
+        return Cause.SUSPECT
+    if word.below is not None and code < word.below:
+        return Cause.SUSPECT
+    return Cause.OK if not word.good or code in word.good else Cause.DEVICE
+
+
+class Compound:
+    """One compound point: its parts, and its value from their numbers."""
+
+    def __init__(self, spec: RegisterPoint) -> None:
+        self.spec = spec
+        self.parts = parts_of(spec)
+        self._arithmetic = spec.addend is not None or spec.exponent is not None
+        self._pick = raw_number(spec)
+        # What is added up is no register's number any more: its type is that of the sum.
+        summed = spec.model_copy(update={"type": "float64", "bits": None}) if self._arithmetic else spec
+        self._convert = converter(summed)
+
+    def combine(self, numbers: Mapping[Role, float]) -> Decoded:
+        """Return value and cause.
+
+        The quality word is looked at first: what a device returns for a fault may look like a value.
+
+        Args:
+            numbers: The raw numbers of all parts.
+        """
+        cause = judged(self.spec.quality, numbers["quality"]) if self.spec.quality is not None else Cause.OK
+        if cause is Cause.DEVICE:
+            return None, cause
+        raw = self._sum(numbers) if self._arithmetic else numbers["value"]
+        if raw is None:
+            return BAD_RANGE
+        value, found = self._convert(raw)
+        return (value, cause) if found is Cause.OK else (value, found)
+
+    def _sum(self, numbers: Mapping[Role, float]) -> float | None:
+        picked = self._pick(numbers["value"])
+        exponent, addend = numbers.get("exponent", 0.0), numbers.get("addend", 0.0)
+        if (
+            picked is None
+            or not all(map(math.isfinite, (picked, exponent, addend)))
+            or abs(exponent) > MAX_EXPONENT
+            or exponent % 1
+        ):
+            return None
+        total = picked + addend
+        # By whole powers, so that 1234 x 10^-1 is 123.4 and not 123.40000000000001.
+        power = math.pow(10.0, abs(exponent))
+        return total * power if exponent >= 0 else total / power
