@@ -11,6 +11,7 @@ from config.loader import StrictModel
 from firmware_sim.core.cabinet import Cabinet, ContactorState
 from firmware_sim.core.faults import MAX_DELAY_S, Fault, FaultName
 from firmware_sim.core.station import Station
+from firmware_sim.core.twin import Twin
 from firmware_sim.models import Channel, Phase, Seconds, Share, Voltage
 
 Targets = str | tuple[str, ...]
@@ -289,6 +290,38 @@ class Missing(DeviceStep):
             station.missing = self.share
 
 
+class QuantitySet(DeviceStep):
+    """A quantity of an instrument changes: `{do: set, device: flow-1, quantity: flow, value: 3.1}`."""
+
+    do: Literal["set"]
+    quantity: str
+    value: float | str
+
+    def check(self, world: World) -> None:
+        """Look the devices and their quantity up."""
+        self._each(world, apply=False)
+
+    def apply(self, world: World) -> None:
+        """Change it."""
+        self._each(world, apply=True)
+
+    def _each(self, world: World, *, apply: bool) -> None:
+        for station in world.stations_named(self.device, None):
+            twin = station.device
+            if not isinstance(twin, Twin):
+                raise ActionError("device", f"'{station.name}' is no instrument with quantities to set")
+            known = twin.values.get(self.quantity)
+            if known is None:
+                raise ActionError(
+                    "quantity",
+                    f"'{station.name}' has no quantity '{self.quantity}'; there are {', '.join(sorted(twin.values))}",
+                )
+            if isinstance(known, str) != isinstance(self.value, str):
+                raise ActionError("value", f"'{self.quantity}' is {'a text' if isinstance(known, str) else 'a number'}")
+            if apply:
+                twin.set(self.quantity, self.value)
+
+
 class FaultStart(DeviceStep):
     """A fault begins; with `for_s` it ends by itself after that simulated time."""
 
@@ -367,6 +400,7 @@ Action = Annotated[
     | LampEvent
     | ContactorEvent
     | ExtraLoad
+    | QuantitySet
     | NoiseSet
     | Missing
     | FaultStart

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from config.loader import StrictModel
+from config.loader import At, StrictModel, refuse
 from firmware_sim.core.cabinet import DEFAULT_INPUTS, SIGNALS
 from firmware_sim.core.counter import CounterMode
+from firmware_sim.twins import MODELS
 
 MAX_CABINETS: Final = 5000
 MAX_LINES: Final = 5000
@@ -111,7 +113,47 @@ class CounterConfig(StrictModel):
         return self
 
 
+class TwinConfig(StrictModel):
+    """An instrument of some model; `values` are the quantities that differ from the model's own."""
+
+    id: Id
+    kind: Literal["instrument"]
+    model: str
+    line: Id
+    unit: Unit = 1
+    values: dict[str, float | str] = Field(default_factory=dict, max_length=64)
+    noise: float = Field(default=0.0, ge=0.0, le=1.0)
+    holes: Literal["refuse", "zero"] = "refuse"
+    missing: Share = 0.0
+
+    @field_validator("model")
+    @classmethod
+    def _known_model(cls, model: str) -> str:
+        if model not in MODELS:
+            near = difflib.get_close_matches(model, MODELS, 1)
+            hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(sorted(MODELS))}"
+            raise ValueError(f"no model '{model}'; {hint}")
+        return model
+
+    @model_validator(mode="after")
+    def _known_quantities(self) -> TwinConfig:
+        quantities = MODELS[self.model].quantities
+        findings = [
+            At(("values", name), f"'{self.model}' has no quantity '{name}'; there are {', '.join(sorted(quantities))}")
+            for name in self.values
+            if name not in quantities
+        ]
+        findings += [
+            At(("values", name), f"'{name}' is {'a text' if isinstance(quantities[name], str) else 'a number'}")
+            for name, value in self.values.items()
+            if name in quantities and isinstance(quantities[name], str) != isinstance(value, str)
+        ]
+        refuse(findings)
+        return self
+
+
 CabinetDevice = Annotated[MeterConfig | RelayConfig, Field(discriminator="kind")]
+StandaloneDevice = Annotated[CounterConfig | TwinConfig, Field(discriminator="kind")]
 
 
 class CabinetConfig(StrictModel):
@@ -151,5 +193,5 @@ class SimulatorConfig(StrictModel):
     place: PlaceConfig = PlaceConfig()
     lines: tuple[LineConfig, ...] = Field(min_length=1, max_length=MAX_LINES)
     cabinets: tuple[CabinetConfig, ...] = Field(default=(), max_length=MAX_CABINETS)
-    devices: tuple[CounterConfig, ...] = Field(default=(), max_length=MAX_CABINETS)
+    devices: tuple[StandaloneDevice, ...] = Field(default=(), max_length=MAX_CABINETS)
     scenario: str | None = None

@@ -11,7 +11,7 @@ from pydantic import Field
 from config.errors import ConfigErrors, ConfigProblem
 from config.loader import StrictModel, load_document
 from firmware_sim.actions import Action, ActionError, FaultEnd, FaultStart
-from firmware_sim.models import CounterConfig, MeterConfig, RelayConfig, SimulatorConfig
+from firmware_sim.models import CounterConfig, MeterConfig, RelayConfig, SimulatorConfig, TwinConfig
 from firmware_sim.positions import Location, Positions
 from firmware_sim.world import World
 
@@ -90,7 +90,7 @@ def _contradictions(config: SimulatorConfig) -> list[tuple[Location, str]]:
     findings += _repeated([(("lines", i, "id"), line.id) for i, line in enumerate(config.lines)], "line")
     cabinets = [(("cabinets", i, "id"), cabinet.id) for i, cabinet in enumerate(config.cabinets)]
     findings += _repeated(list(cabinets), "cabinet")
-    placed: list[tuple[Location, str, MeterConfig | RelayConfig | CounterConfig]] = []
+    placed: list[tuple[Location, str, MeterConfig | RelayConfig | CounterConfig | TwinConfig]] = []
     for i, cabinet in enumerate(config.cabinets):
         relays = 0
         for j, device in enumerate(cabinet.devices):

@@ -18,7 +18,8 @@ from firmware_sim.core.sdm630 import Sdm630
 from firmware_sim.core.server import Device
 from firmware_sim.core.station import BROADCAST, Outcome, Station
 from firmware_sim.core.waveshare import WaveshareRelayD
-from firmware_sim.models import CabinetConfig, MeterConfig, RelayConfig, RtuLineConfig, SimulatorConfig
+from firmware_sim.models import CabinetConfig, MeterConfig, RelayConfig, RtuLineConfig, SimulatorConfig, TwinConfig
+from firmware_sim.twins import MODELS
 
 ALL = "*"
 
@@ -63,6 +64,16 @@ class World:
             for device in cabinet_config.devices:
                 self._add_to_cabinet(cabinet, cabinet_config, device, lines.get(device.line))
         for counter in config.devices:
+            if isinstance(counter, TwinConfig):
+                twin = MODELS[counter.model](
+                    counter.unit,
+                    Noise(config.seed, f"{counter.id}/noise"),
+                    sigma=counter.noise,
+                    values=counter.values,
+                )
+                twin.holes_read_zero = counter.holes == "zero"
+                self._add(counter.id, counter.line, counter.unit, twin, counter.missing)
+                continue
             for unit in range(counter.unit, counter.unit + counter.count):
                 name = counter.id if counter.count == 1 else f"{counter.id}-{unit}"
                 registers = Counter(unit, mode=counter.mode, registers=counter.registers)

@@ -1,0 +1,12 @@
+"""Simulated instruments by model, each a register map of its own."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from firmware_sim.core.twin import Twin
+from firmware_sim.twins import power_meters
+
+MODELS: Final[dict[str, type[Twin]]] = {
+    **power_meters.MODELS,
+}
