@@ -11,7 +11,7 @@ from pydantic import Field
 from config.errors import ConfigErrors, ConfigProblem
 from config.loader import StrictModel, load_document
 from firmware_sim.actions import Action, ActionError, FaultEnd, FaultStart
-from firmware_sim.models import CounterConfig, MeterConfig, RelayConfig, SimulatorConfig
+from firmware_sim.models import CounterConfig, MeterConfig, RelayConfig, RtuLineConfig, SimulatorConfig, TcpLineConfig
 from firmware_sim.positions import Location, Positions
 from firmware_sim.world import World
 
@@ -88,6 +88,18 @@ def _contradictions(config: SimulatorConfig) -> list[tuple[Location, str]]:
     findings: list[tuple[Location, str]] = []
     lines = {line.id for line in config.lines}
     findings += _repeated([(("lines", i, "id"), line.id) for i, line in enumerate(config.lines)], "line")
+    links = [
+        (("lines", i, "link"), line.link)
+        for i, line in enumerate(config.lines)
+        if isinstance(line, RtuLineConfig) and line.link is not None
+    ]
+    findings += _repeated(list(links), "link")
+    ports = [
+        (("lines", i, "port"), f"{line.host}:{line.port}")
+        for i, line in enumerate(config.lines)
+        if isinstance(line, TcpLineConfig) and line.port
+    ]
+    findings += _repeated(list(ports), "port")
     cabinets = [(("cabinets", i, "id"), cabinet.id) for i, cabinet in enumerate(config.cabinets)]
     findings += _repeated(list(cabinets), "cabinet")
     placed: list[tuple[Location, str, MeterConfig | RelayConfig | CounterConfig]] = []

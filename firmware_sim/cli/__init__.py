@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
@@ -74,7 +74,7 @@ def run(
 
     from config.errors import ConfigErrors
     from firmware_sim.app import Simulator
-    from firmware_sim.line import LinkInUseError
+    from firmware_sim.opening import LinkInUseError, NotOpenError
     from firmware_sim.scenario import load_config, load_scenario
 
     try:
@@ -91,9 +91,18 @@ def run(
     try:
         simulator = Simulator(settings, steps, control=control, journal=journal)
         asyncio.run(_serve(simulator, ready_file, as_json=as_json))
-    except (OSError, LinkInUseError) as error:
-        print(TEXTS.text("not_open", error=error), file=sys.stderr)
-        sys.exit(EXIT_NOT_OPEN)
+    except LinkInUseError as error:
+        _fail_open(TEXTS.text("link_served" if error.served else "link_is_file", link=error.link))
+    except NotOpenError as error:
+        reason = TEXTS.text("in_use") if error.in_use else error.reason
+        _fail_open(TEXTS.text(f"{error.what}_not_open", name=error.name, where=error.where, reason=reason))
+    except OSError as error:
+        _fail_open(TEXTS.text("not_open", error=error))
+
+
+def _fail_open(text: str) -> NoReturn:
+    print(text, file=sys.stderr)
+    sys.exit(EXIT_NOT_OPEN)
 
 
 async def _serve(simulator: Any, ready_file: Path | None, *, as_json: bool) -> None:
@@ -135,12 +144,15 @@ def control(*, socket: Path, do: str, facts: tuple[str, ...], as_json: bool) -> 
     from firmware_sim.cli.control import SocketSilentError, command_of, send
 
     try:
-        answer = send(socket, command_of(do, facts))
+        command = command_of(do, facts)
     except ValueError as error:
         raise click.UsageError(TEXTS.text("fact_wanted", fact=error)) from error
-    except (OSError, SocketSilentError) as error:
-        print(TEXTS.text("not_open", error=error), file=sys.stderr)
-        sys.exit(EXIT_NOT_OPEN)
+    try:
+        answer = send(socket, command)
+    except OSError as error:
+        _fail_open(TEXTS.text("nobody_there", where=socket, reason=error.strerror or error))
+    except SocketSilentError:
+        _fail_open(TEXTS.text("no_answer", where=socket))
     if as_json or (answer["ok"] and len(answer) > 1):
         print(json.dumps(answer, ensure_ascii=False, indent=None if as_json else 2))
     elif answer["ok"]:

@@ -106,6 +106,18 @@ def test_names_that_are_not_in_the_configuration_have_their_place_too(tmp_path: 
         ("id: relay, line: bus-1, unit: 2", "id: relay, line: bus-1, unit: 1", (9, 65), "unit 1 on line bus-1"),
         ("id: c-2", "id: c-1", (10, 9), "cabinet c-1 stands twice"),
         ("{id: tcp-1, kind: tcp}", "{id: bus-1, kind: tcp}", (3, 10), "line bus-1 stands twice"),
+        (
+            "{id: bus-1, kind: rtu}",
+            "{id: bus-0, kind: rtu, link: /tmp/bus}\n  - {id: bus-1, kind: rtu, link: /tmp/bus}",
+            (3, 34),
+            "link /tmp/bus stands twice",
+        ),
+        (
+            "{id: tcp-1, kind: tcp}",
+            "{id: tcp-0, kind: tcp, port: 1502}\n  - {id: tcp-1, kind: tcp, port: 1502}",
+            (4, 34),
+            "port 127.0.0.1:1502 stands twice",
+        ),
         ("kind: rtu}", "kind: rtu, baud: 9601}", (2, 34), "baud"),
         ("kind: rtu}", "kind: rtu, bauds: 9600}", (2, 28), "did you mean 'baud'"),
         ("{id: A, phase: 1}", "{id: A, phase: 1}, {id: A}", (6, 40), "circuit A stands twice"),
