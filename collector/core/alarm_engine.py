@@ -17,7 +17,7 @@ from collector.core.alarm_silence import SilenceWatch
 from collector.core.alarm_states import Trigger, after
 from collector.core.alarm_watch import Change, Verdict
 from collector.core.received import Received
-from collector.core.rules_evidence import facts_of
+from collector.core.rules_evidence import facts_of, with_cause
 from config.city import Cabinet, City
 from config.rules import GatewayOfflineRule, Rule
 from contract.batch import ClockState
@@ -225,7 +225,9 @@ class AlarmEngine:
                     alarm.facts = facts_of(gateway.live.views[key[0]], alarm.rule)
             change = alarm.watch.observe(verdict, at_ms, on_ms, off_ms)
             if change is not None and change.kind == "cleared":
-                alarm.facts = facts_of(gateway.live.views[key[0]], alarm.rule)
+                is_brief = alarm.notice == "held"
+                facts = facts_of(gateway.live.views[key[0]], alarm.rule)
+                alarm.facts = with_cause(facts, alarm.facts) if is_brief else facts
             self._apply(gateway, alarm, change, received_ms, effects)
         gateway.tick_clock(at_ms, received_ms)
 

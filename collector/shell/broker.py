@@ -7,6 +7,7 @@ import contextlib
 import queue
 import random
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
@@ -18,6 +19,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from collector.core.token_bucket import TokenBucket
 from collector.shell.metrics import Metrics
 from config.agent import Mqtt
 
@@ -26,6 +28,10 @@ MAX_UNACKNOWLEDGED: Final = 20
 MAX_PACKET_BYTES: Final = 4 * 1024 * 1024
 MAX_RETAINED: Final = 100_000
 MAX_TRANSIENT: Final = 10_000
+FETCHES_PER_S: Final = 20.0
+FETCH_BURST: Final = 10.0
+"""Below what Mosquitto holds in flight for one client (20), so that what is fetched is not dropped once more."""
+_FETCH_PAUSE_S: Final = 0.25
 FALLBACK_S: Final = 3
 RECONNECT_MIN_S: Final = 0.25
 RECONNECT_MAX_S: Final = 2.0
@@ -66,6 +72,9 @@ class Broker:
         self._protocol = MQTTProtocolVersion.MQTTv5
         self._retained: collections.OrderedDict[str, bytes | None] = collections.OrderedDict()
         self._transient: collections.deque[tuple[str, bytes]] = collections.deque()
+        self._fetches: collections.OrderedDict[str, None] = collections.OrderedDict()
+        self._fetch_bucket = TokenBucket(per_s=FETCHES_PER_S, burst=FETCH_BURST)
+        self._subscription = 0
         self._acknowledged: queue.SimpleQueue[tuple[paho.Client, int]] = queue.SimpleQueue()
         self._threads = (
             threading.Thread(target=self._stay_connected, name="broker", daemon=True),
@@ -116,6 +125,16 @@ class Broker:
             self._transient.append((topic, payload))
         self._wake.set()
         return True
+
+    def fetch_retained(self, topic: str) -> None:
+        """Ask once more for a retained message: a broker drops those that do not fit into its queue for us.
+
+        Mosquitto sends all of them at once and keeps 1,020 by default.
+        """
+        with self._lock:
+            if len(self._fetches) < MAX_TRANSIENT:
+                self._fetches[topic] = None
+        self._wake.set()
 
     def is_drained(self) -> bool:
         """Return whether nothing waits to be published."""
@@ -186,7 +205,7 @@ class Broker:
                 str(tls.key_file) if tls.key_file else None,
             )
         client.on_connect = lambda c, _data, _flags, code, _properties: self._on_connect(c, code, accepted)
-        client.on_subscribe = lambda c, _data, _mid, codes, _properties: self._on_subscribe(c, codes)
+        client.on_subscribe = lambda c, _data, mid, codes, _properties: self._on_subscribe(c, mid, codes)
         client.on_message = lambda _client, _data, message: self._on_message(message)
         client.on_publish = lambda c, _data, mid, code, _properties: self._on_publish(c, mid, code)
         client.on_disconnect = lambda c, _data, _flags, code, _properties: self._on_disconnect(c, code)
@@ -202,18 +221,19 @@ class Broker:
             client.disconnect()
             return
         accepted.set()
-        if self._protocol is MQTTProtocolVersion.MQTTv5:
-            # Retain as published: a retained batch must be seen as one, whenever it comes.
-            asked: list[tuple[str, Any]] = [
-                (name, SubscribeOptions(qos=1, retainAsPublished=True)) for name in self._filters
-            ]
-        else:
-            asked = [(name, 1) for name in self._filters]
-        result, _ = client.subscribe(asked)
+        result, mid = client.subscribe([(name, self._subscribe_options()) for name in self._filters])
+        self._subscription = mid or 0
         if result is not MQTTErrorCode.MQTT_ERR_SUCCESS:
             client.disconnect()
 
-    def _on_subscribe(self, client: paho.Client, codes: list[ReasonCode]) -> None:
+    def _subscribe_options(self) -> Any:
+        """Retain as published: a retained batch must be seen as one, whenever it comes."""
+        is_v5 = self._protocol is MQTTProtocolVersion.MQTTv5
+        return SubscribeOptions(qos=1, retainAsPublished=True) if is_v5 else 1
+
+    def _on_subscribe(self, client: paho.Client, mid: int, codes: list[ReasonCode]) -> None:
+        if mid != self._subscription:
+            return
         denied = [name for name, code in zip(self._filters, codes, strict=False) if code.is_failure]
         if denied:
             self._failed(f"the broker denied the subscription of {', '.join(denied)}")
@@ -254,6 +274,8 @@ class Broker:
         was_subscribed = self._subscribed
         with self._lock:
             self._subscribed = False
+            # The next connection gets every retained message anyway; who misses one still asks again.
+            self._fetches.clear()
             self._metrics.add("publishes_dropped", len(self._transient))
             self._transient.clear()
         self._client = None
@@ -269,7 +291,7 @@ class Broker:
         sent: dict[int, tuple[str, bytes | None] | None] = {}
         sent_by: paho.Client | None = None
         while not self._stopping.is_set():
-            self._wake.wait(1.0)
+            self._wake.wait(_FETCH_PAUSE_S if self._fetches else 1.0)
             self._wake.clear()
             with contextlib.suppress(queue.Empty):
                 while True:
@@ -283,6 +305,19 @@ class Broker:
             while client_now is not None and len(sent) < MAX_UNACKNOWLEDGED:
                 if not self._publish_next(client_now, sent):
                     break
+            if client_now is not None:
+                self._fetch_next(client_now)
+
+    def _fetch_next(self, client: paho.Client) -> None:
+        """Subscribe by name, which lets the broker send what it retains, and take it back at once."""
+        while True:
+            with self._lock:
+                if not self._fetches or not self._fetch_bucket.take(time.monotonic_ns() // 1_000_000):
+                    return
+                topic, _ = self._fetches.popitem(last=False)
+            client.subscribe([(topic, self._subscribe_options())])
+            client.unsubscribe(topic)
+            self._metrics.add("retained_fetched")
 
     def _publish_next(self, client: paho.Client, sent: dict[int, tuple[str, bytes | None] | None]) -> bool:
         with self._lock:

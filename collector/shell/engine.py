@@ -30,6 +30,8 @@ from contract.topics import BUILT_IN_DEVICES
 GROUP: Final = 500
 PASS_TIMEOUT_S: Final = 0.5
 TICK_INTERVAL_MS: Final = 500
+DESCRIBE_INTERVAL_MS: Final = 30_000
+"""How often a gateway's description is asked for again while it is missing."""
 SaveCatalogue = Callable[[list[tuple[str, str, str]], list[tuple[str, str, Any]]], None]
 _log = structlog.get_logger("collector.engine")
 
@@ -57,6 +59,7 @@ class Engine:
         poison: PoisonFile,
         metrics: Metrics,
         now_ms: Callable[[], int],
+        fetch_meta: Callable[[str], None],
     ) -> None:
         """Prepare; `run_pass` is called by the thread that owns the desk."""
         self._ingest = ingest
@@ -69,6 +72,8 @@ class Engine:
         self._poison = poison
         self._metrics = metrics
         self._now_ms = now_ms
+        self._fetch_meta = fetch_meta
+        self._fetched_ms: dict[str, int] = {}
         self._ticked_ms = 0
         self._reported: set[str] = set()
         self._state_trouble = ""
@@ -138,6 +143,7 @@ class Engine:
             foreign = {name: columns for name, columns in batch.d.items() if not self._owns(message.gateway, name)}
         if foreign:
             self._metrics.add("foreign_devices", len(foreign))
+            self._ask_for_meta(message.gateway)
             self._report(message.gateway, "device not of its gateway", devices=sorted(foreign)[:10])
             own = {name: columns for name, columns in batch.d.items() if name not in foreign}
             batch = batch.model_copy(update={"d": own})
@@ -214,6 +220,7 @@ class Engine:
             return
         if not self._catalogue.knows(received.gateway):
             self._metrics.add("held_without_meta")
+            self._ask_for_meta(received.gateway)
             self._report(received.gateway, "gateway not described yet: evaluated, but not stored or confirmed")
             return
         pending = Pending(
@@ -224,6 +231,12 @@ class Engine:
         )
         if not self._queue.put(pending):
             self._metrics.add("store_dropped")
+
+    def _ask_for_meta(self, gateway: str) -> None:
+        now_ms = self._now_ms()
+        if not DESCRIBE_INTERVAL_MS > now_ms - self._fetched_ms.get(gateway, 0) >= 0:
+            self._fetched_ms[gateway] = now_ms
+            self._fetch_meta(gateway)
 
     def _keep_catalogue(self) -> None:
         with self._catalogue_lock:

@@ -76,6 +76,9 @@ class Rig:
     def wait_connected(self) -> None:
         wait_until(lambda: self.collector.broker.is_connected, 20, "the collector's subscriptions")
 
+    def knows(self, gateway: str) -> bool:
+        return self.collector._engine._catalogue.knows(gateway)
+
     def metric(self, name: str) -> int:
         return self.collector.metrics.value(name)
 
@@ -116,10 +119,14 @@ class FakeGateway:
 
     def _on_connect(self, client: paho.Client, *_arguments: object) -> None:
         client.subscribe(self.topics.confirm, qos=1)
+        self.describe(self.name, client)
+
+    def describe(self, gateway: str, client: paho.Client | None = None) -> None:
+        """Retain what a gateway has: three meters of the same points."""
         points = {key: {"en": key, "vi": key, "kind": kind} for key, kind in self._points.items()}
         device = {"device_class": "meter", "profile": "p", "profile_version": "1", "interval_s": 1.0, "points": points}
         meta = {"sw": "1", "epoch": EPOCH, "devices": {f"m{number}": device for number in range(1, 4)}}
-        client.publish(self.topics.meta, orjson.dumps(meta), qos=1, retain=True)
+        (client or self._client).publish(GatewayTopics(gateway).meta, orjson.dumps(meta), qos=1, retain=True)
 
     def _on_confirm(self, payload: bytes) -> None:
         confirm = decode(payload, Confirm)
@@ -152,9 +159,9 @@ class FakeGateway:
         for payload in payloads:
             self.publish(tail, payload)
 
-    def publish(self, tail: str, payload: bytes, *, retain: bool = False) -> None:
+    def publish(self, tail: str, payload: bytes, *, retain: bool = False, gateway: str | None = None) -> None:
         """Publish anything at all."""
-        self._client.publish(f"{self.topics.root}/{self.name}/{tail}", payload, qos=1, retain=retain)
+        self._client.publish(f"{self.topics.root}/{gateway or self.name}/{tail}", payload, qos=1, retain=retain)
 
     def settle(self, most: int = 20) -> None:
         """Wait until at most so many messages are on their way to the broker."""

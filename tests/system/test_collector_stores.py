@@ -110,6 +110,29 @@ def test_a_retained_batch_that_was_there_before_is_refused(mosquitto: Mosquitto,
             gateway.publish("up/event", b"", retain=True)
 
 
+def test_a_description_that_the_broker_dropped_is_fetched(tmp_path: Path) -> None:
+    # Mosquitto sends all retained messages at once and drops what does not fit into its queue for the collector.
+    with (
+        Mosquitto(tmp_path / "broker", config="max_queued_messages 5\nmax_inflight_messages 20") as broker,
+        FakeGateway(broker, "gw-first") as gateway,
+    ):
+        others = [f"gw-{number}" for number in range(60)]
+        for other in others:
+            gateway.describe(other)
+            gateway.settle()
+        with Rig(tmp_path, broker, SQLITE) as rig:
+            rig.wait_connected()
+            wait_until(lambda: rig.metric("messages") >= 25, 20, "what fits into the queue")
+            gateway.read()
+            batch = gateway.spool[1]
+            for other in others:
+                gateway.publish("up/live", batch, gateway=other)
+                gateway.settle()
+            wait_until(lambda: rig.metric("held_without_meta") > 0, 20, "a gateway that is not described")
+            wait_until(lambda: all(map(rig.knows, others)), 30, "every description")
+            assert rig.metric("connects") == 1
+
+
 def test_a_stolen_device_is_parked_and_the_rest_stored(mosquitto: Mosquitto, tmp_path: Path) -> None:
     with Rig(tmp_path, mosquitto, SQLITE) as rig, FakeGateway(mosquitto, "gw-thief") as gateway:
         rig.wait_connected()

@@ -38,6 +38,24 @@ def test_a_gateway_that_has_not_said_what_it_has_is_evaluated_but_not_stored(par
     assert parts.metrics.value("held_without_meta") == 1
 
 
+def test_a_description_that_is_missing_is_asked_for_again_and_not_with_every_batch(parts: EngineParts) -> None:
+    for seq in range(1, 5):
+        parts.send("up/live", batch_payload(seq))
+        parts.send("up/live", batch_payload(seq), gateway="gw-2")
+    assert parts.fetched == ["gw-1", "gw-2"]
+    parts.describe("gw-2")
+    parts.now_ms += 30_000
+    parts.send("up/live", batch_payload(5))
+    parts.send("up/live", batch_payload(5), gateway="gw-2")
+    assert parts.fetched == ["gw-1", "gw-2", "gw-1"]
+
+
+def test_a_device_that_is_not_described_lets_the_description_be_asked_for_again(parts: EngineParts) -> None:
+    parts.describe()
+    parts.send("up/live", batch_payload(devices={"m1": {"u1": [1.0]}, "new": {"u1": [2.0]}}))
+    assert parts.fetched == ["gw-1"]
+
+
 def test_a_batch_without_a_clock_is_evaluated_but_never_stored_or_confirmed(parts: EngineParts) -> None:
     parts.describe()
     parts.send("up/event", batch_payload(clk="waiting", age_ms=5))
