@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from config.errors import ConfigErrors, ConfigProblem
 from config.loader import At, StrictModel, load_document, refuse, resolve, twice
+from config.texts import TEXTS
 from contract.batch import MAX_POINTS_PER_DEVICE
 from contract.reading import NAME_PATTERN
 from contract.state import PointKind
@@ -40,7 +41,7 @@ def check_field(key: str) -> str:
         ValueError: It is taken: `q_<key>` says why a value is not GOOD, `gw`, `dev` and `time` are the store's own.
     """
     if key.startswith("q_") or key in {"gw", "dev", "time"}:
-        raise ValueError(f"'{key}' is taken in the store (q_…, gw, dev, time): choose another name")
+        raise ValueError(TEXTS.text("field_taken", key=key))
     return key
 
 
@@ -108,15 +109,15 @@ class PointSpec(StrictModel):
     @model_validator(mode="after")
     def _possible(self) -> PointSpec:
         if (self.type == "bool") != (self.table in {"coil", "discrete"}):
-            raise At(("type",), f"table {self.table} holds no {self.type}")
+            raise At(("type",), TEXTS.text("table_type", table=self.table, type=self.type))
         if self.writable and self.table not in {"coil", "holding"}:
-            raise At(("writable",), f"table {self.table} cannot be written")
+            raise At(("writable",), TEXTS.text("table_write", table=self.table))
         if list(self.urgent_levels) != sorted(set(self.urgent_levels)):
-            raise At(("urgent_levels",), "urgent_levels must rise")
+            raise At(("urgent_levels",), TEXTS.text("levels_rise"))
         if self.low is not None and self.high is not None and self.low >= self.high:
-            raise At(("low",), "low must lie below high")
+            raise At(("low",), TEXTS.text("low_below_high"))
         if self.address + self.width > 65536:
-            raise At(("address",), "the point runs past address 65535")
+            raise At(("address",), TEXTS.text("address_end"))
         return self
 
 
@@ -203,7 +204,7 @@ class Profile(StrictModel):
         keys = [point.key for point in self.points]
         findings = twice(("points",), "key", keys)
         if self.probe and self.probe.point not in keys:
-            findings.append(At(("probe", "point"), f"there is no point '{self.probe.point}'"))
+            findings.append(At(("probe", "point"), TEXTS.text("no_point", point=self.probe.point)))
         refuse(findings)
         return self
 
@@ -239,7 +240,6 @@ def load_profile(name_or_path: str, base: Path | None = None) -> Profile:
         return load_document(resolve(base or Path(), Path(name_or_path)), Profile)
     shipped = shipped_profiles()
     if name_or_path not in shipped:
-        raise ConfigErrors(
-            [ConfigProblem(Path(name_or_path), 1, 1, f"no such profile; there are: {', '.join(shipped)}")]
-        )
+        message = TEXTS.text("no_profile", names=", ".join(shipped))
+        raise ConfigErrors([ConfigProblem(Path(name_or_path), 1, 1, message)])
     return load_document(shipped[name_or_path], Profile)
