@@ -75,7 +75,7 @@ def test_every_error_of_a_scenario_has_its_line_and_column(tmp_path: Path) -> No
     )
     with pytest.raises(ConfigErrors) as caught:
         load_scenario(file)
-    assert findings(caught.value) == [(2, 33), (3, 12), (4, 52), (5, 5), (5, 48)]
+    assert findings(caught.value) == [(2, 33), (3, 12), (4, 52), (5, 48)]
     assert str(caught.value).splitlines()[1].startswith(f"{file}:3:12: ")
 
 
