@@ -99,7 +99,9 @@ class NoticePlan:
         """Tell of what began and ended before anybody here could know: one notice that wakes nobody."""
         if alarm.rule.if_brief == "tell" and self.window_open(gateway, alarm, since_ms, now_ms):
             thread = f"{alarm.site}/{alarm.name}/{since_ms}"
-            self._give("brief", gateway, alarm, since_ms, until_ms, now_ms, effects, thread=thread, late=True, facts=facts)
+            self._give(
+                "brief", gateway, alarm, since_ms, until_ms, now_ms, effects, thread=thread, late=True, facts=facts
+            )
 
     def _give(
         self,

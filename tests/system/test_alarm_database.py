@@ -31,8 +31,14 @@ from tests.unit.collector.alarm_parts import START_MS, blocks, cabinet, city
 # Apprise 2.2 imports imghdr, which Python 3.11 announces to remove; the collector itself runs without -W error.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
-LIT = {"m1/u1": 230.0, "m1/u2": 231.0, "m1/u3": 229.0, "m2/mains_ok": True, "control/lamps_due": 1}
-DARK = {"m1/u1": "timeout", "m1/u2": "timeout", "m1/u3": "timeout", "m2/mains_ok": False, "control/lamps_due": 1}
+LIT: dict[str, Value] = {"m1/u1": 230.0, "m1/u2": 231.0, "m1/u3": 229.0, "m2/mains_ok": True, "control/lamps_due": 1}
+DARK: dict[str, Value] = {
+    "m1/u1": "timeout",
+    "m1/u2": "timeout",
+    "m1/u3": "timeout",
+    "m2/mains_ok": False,
+    "control/lamps_due": 1,
+}
 
 
 class CabinetGateway(FakeGateway):
