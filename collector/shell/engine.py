@@ -14,6 +14,7 @@ import structlog
 
 from collector.core.catalogue import Catalogue
 from collector.core.received import CHANNEL_BY_TAIL, Received
+from collector.core.salvage import Broken, salvage
 from collector.shell.dead_letter import PoisonFile
 from collector.shell.desk import AlarmStateError, Desk
 from collector.shell.gateways import Gateways
@@ -40,6 +41,7 @@ _log = structlog.get_logger("collector.engine")
 class _Item:
     received: Received
     foreign: dict[str, DeviceColumns]
+    broken: dict[str, Broken]
     size_bytes: int
 
 
@@ -137,7 +139,7 @@ class Engine:
         return []
 
     def _batch(self, message: Message) -> _Item:
-        batch = decode_batch(message.payload)
+        batch, broken = self._readable(message)
         foreign: dict[str, DeviceColumns] = {}
         if self._catalogue.knows(message.gateway):
             foreign = {name: columns for name, columns in batch.d.items() if not self._owns(message.gateway, name)}
@@ -155,7 +157,24 @@ class Engine:
         )
         if self._gateways.heard(received):
             self._metrics.add("repeats")
-        return _Item(received, foreign, len(message.payload))
+        return _Item(received, foreign, broken, len(message.payload))
+
+    def _readable(self, message: Message) -> tuple[Batch, dict[str, Broken]]:
+        """Return a batch without the devices in it that cannot be read; they are kept beside it.
+
+        Raises:
+            PayloadError: It is no batch at all.
+        """
+        try:
+            return decode_batch(message.payload), {}
+        except PayloadError as error:
+            salvaged = salvage(message.payload) if error.kind == "invalid" else None
+            if salvaged is None:
+                raise
+        self._metrics.add("devices_invalid", len(salvaged.broken))
+        facts = {name[:64]: broken.reason for name, broken in list(salvaged.broken.items())[:10]}
+        self._report(message.gateway, "device not what the contract promises", devices=facts)
+        return salvaged.batch, salvaged.broken
 
     def _owns(self, gateway: str, device: str) -> bool:
         return device in BUILT_IN_DEVICES or self._catalogue.owns(gateway, device)
@@ -226,6 +245,7 @@ class Engine:
         pending = Pending(
             received=received,
             foreign=item.foreign,
+            broken=item.broken,
             row_count=sum(len(columns.dt) for columns in received.batch.d.values()),
             size_bytes=item.size_bytes,
         )

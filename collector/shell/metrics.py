@@ -23,6 +23,7 @@ COUNTERS: Final[dict[str, tuple[str, str]]] = {
     "held_without_meta": ("batches held: gateway not described yet", "lô giữ lại: gateway chưa gửi mô tả"),
     "retained_fetched": ("descriptions asked for again", "lần hỏi lại bản mô tả của gateway"),
     "foreign_devices": ("devices not of their gateway, parked", "thiết bị không thuộc gateway, đã tách riêng"),
+    "devices_invalid": ("devices of a batch that cannot be read, parked", "thiết bị hỏng trong lô, đã tách riêng"),
     "kind_conflicts": ("points described with another kind than before", "điểm đo khai báo kiểu khác trước"),
     "devices_refused": ("devices beyond the limit of a gateway", "thiết bị vượt giới hạn của gateway"),
     "alarm_state_failed": ("alarm state not kept, batches not confirmed", "không ghi được cảnh báo, lô chưa xác nhận"),

@@ -135,6 +135,9 @@ class StoreWriter:
             )
         for device, columns in pending.foreign.items():
             work.letters.append(self._letter(pending, "foreign_device", {"device": device, "columns": _plain(columns)}))
+        for device, broken in pending.broken.items():
+            facts = {"device": device, "detail": broken.reason, "columns": broken.columns}
+            work.letters.append(self._letter(pending, "invalid_device", facts))
         return work
 
     def _letter(self, pending: Pending, reason: str, facts: dict[str, Any]) -> dict[str, Any]:

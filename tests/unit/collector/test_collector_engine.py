@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
 from collector.shell.desk import AlarmStateError
@@ -71,6 +73,39 @@ def test_a_device_of_another_gateway_is_neither_evaluated_nor_stored_here(parts:
     (pending,) = parts.queue.take(rows=1, linger_s=0, timeout_s=0)
     assert set(pending.foreign) == {"stolen"}
     assert parts.metrics.value("foreign_devices") == 1
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"t0": 5, "dt": [0], "m": {"u1": [1.0]}},
+        {"t0": NOW_MS, "dt": [0, 0], "m": {"u1": [1.0, 2.0]}},
+        {"t0": NOW_MS, "dt": [0], "m": {"U 1\n": [1.0]}},
+        {"t0": NOW_MS, "dt": [0], "m": {"u1": [None]}, "q": {"u1": [[0, 1, "a cause of next year"]]}},
+        {"t0": NOW_MS, "dt": [0], "m": {"u1": [[1.0]]}},
+        "nothing",
+    ],
+)
+def test_a_device_that_cannot_be_read_costs_no_other_of_its_batch(parts: EngineParts, columns: Any) -> None:
+    parts.describe()
+    body = orjson.loads(batch_payload(7))
+    body["d"]["m2"] = columns
+    parts.send("up/live", orjson.dumps(body))
+    assert set(parts.desk.items[0].batch.d) == {"m1"}
+    (pending,) = parts.queue.take(rows=1, linger_s=0, timeout_s=0)
+    assert {name: broken.columns for name, broken in pending.broken.items()} == {"m2": columns}
+    assert parts.metrics.value("devices_invalid") == 1
+    assert parts.metrics.value("payload_invalid") == 0
+
+
+@pytest.mark.parametrize("more", [{"v": 2}, {"epoch": "x"}, {"seq": 0}, {"d": []}, {"clk": "sundial"}])
+def test_a_batch_whose_number_cannot_be_read_is_parked_whole(parts: EngineParts, more: dict[str, Any]) -> None:
+    parts.describe()
+    body = orjson.loads(batch_payload(7))
+    body["d"]["m2"] = "nothing"
+    parts.send("up/live", orjson.dumps(body | more))
+    assert parts.desk.items == []
+    assert parts.metrics.value("payload_invalid") == 1
 
 
 def test_a_commit_that_fails_keeps_every_batch_of_the_pass_unconfirmed(parts: EngineParts) -> None:

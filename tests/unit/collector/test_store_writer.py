@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from collector.core.catalogue import Catalogue
+from collector.core.salvage import Broken
 from collector.shell import store_writer as writer_module
 from collector.shell.confirm import Confirmer
 from collector.shell.dead_letter import DeadLetterFile
@@ -142,6 +143,16 @@ def test_foreign_devices_go_to_the_dead_letter_file_whole(parts: Parts) -> None:
     parts.writer.write([Pending(received=batch, foreign=foreign, row_count=1, size_bytes=1)])
     (letter,) = parts.letters()
     assert (letter["reason"], letter["device"], letter["columns"]["m"]) == ("foreign_device", "stolen", {"u1": [5.0]})
+    assert len(parts.store.rows) == 1
+    assert parts.confirms.seqs == [4]
+
+
+def test_devices_that_cannot_be_read_are_kept_before_the_batch_is_confirmed(parts: Parts) -> None:
+    broken = {"Bad\nname": Broken("t0: too early", {"t0": 5, "dt": [0], "m": {"n": [2**64 - 1, 1e400, None]}})}
+    parts.writer.write([Pending(received=received(batch_payload(4)), broken=broken, row_count=1, size_bytes=1)])
+    (letter,) = parts.letters()
+    assert (letter["reason"], letter["device"], letter["seq"]) == ("invalid_device", "Bad\nname", 4)
+    assert letter["columns"]["m"]["n"][0] == 2**64 - 1
     assert len(parts.store.rows) == 1
     assert parts.confirms.seqs == [4]
 
