@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections import deque
 from typing import Final
@@ -10,6 +11,7 @@ from typing import Final
 from config.agent import TcpLine
 from drivers.base import Clock, Exchange, Framing, LineCounters, Moment
 from drivers.errors import FrameError, LineDownError
+from drivers.lines.addresses import HostAddresses
 
 FIRST_BACKOFF_S: Final = 0.25
 LAST_BACKOFF_S: Final = 4.0
@@ -37,6 +39,14 @@ class _Connection(asyncio.Protocol):
         self._line.lost(self, exc)
 
 
+def _reason(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return "no connection in time"
+    if isinstance(error, socket.gaierror):
+        return f"no connection: {error.strerror}"
+    return f"no connection: {os.strerror(error.errno) if error.errno else error}"
+
+
 class TcpConnectionLine:
     """The line that a TcpLine configures.
 
@@ -50,6 +60,7 @@ class TcpConnectionLine:
         self.id = config.id
         self.counters = LineCounters()
         self._host, self._port, self._timeout_s = config.host, config.port, config.timeout_s
+        self._addresses = HostAddresses(config.host)
         self._clock = clock
         self._connection: _Connection | None = None
         self._exchange: Exchange | None = None
@@ -168,11 +179,9 @@ class TcpConnectionLine:
         if loop.time() < self._retry_at_s:
             raise LineDownError(self._why_down)
         try:
-            async with asyncio.timeout(self._timeout_s):
-                _, connection = await loop.create_connection(lambda: _Connection(self), self._host, self._port)
-        except (OSError, TimeoutError) as error:
-            why = "no connection in time" if isinstance(error, TimeoutError) else f"no connection: {error}"
-            self._why_down = f"{self._where}: {why}"
+            connection = await self._connect_any(loop, loop.time() + self._timeout_s)
+        except OSError as error:
+            self._why_down = f"{self._where}: {_reason(error)}"
             self._retry_at_s = loop.time() + self._backoff_s
             self._backoff_s = min(2 * self._backoff_s, LAST_BACKOFF_S)
             raise LineDownError(self._why_down) from error
@@ -180,6 +189,24 @@ class TcpConnectionLine:
         self.counters.opened += 1
         self._connection = connection
         return connection
+
+    async def _connect_any(self, loop: asyncio.AbstractEventLoop, deadline_s: float) -> _Connection:
+        """Try the host's addresses one after the other, each with its share of the time that is left."""
+        try:
+            addresses = await self._addresses.find(self._timeout_s / 2)
+        except TimeoutError as error:
+            raise OSError(f"the name server does not answer for {self._host}") from error
+        refusal: OSError = TimeoutError()
+        for tried, address in enumerate(addresses):
+            share_s = max(0.0, deadline_s - loop.time()) / (len(addresses) - tried)
+            try:
+                async with asyncio.timeout(share_s):
+                    _, connection = await loop.create_connection(lambda: _Connection(self), address, self._port)
+            except OSError as error:
+                refusal = error
+            else:
+                return connection
+        raise refusal
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None

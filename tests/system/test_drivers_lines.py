@@ -8,10 +8,12 @@ import fcntl
 import os
 import pty
 import select
+import socket
 import threading
 import time
 import tty
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -339,4 +341,69 @@ def test_nobody_listening_is_a_line_down_with_back_off() -> None:
         server.close()
         await device.hang_up()
 
+    run(scenario())
+
+
+NAME = "cabinet-9.example"
+
+
+def named_line(port: int, timeout_s: float = 0.2) -> TcpConnectionLine:
+    return TcpConnectionLine(TcpLine(id="tcp", kind="tcp", host=NAME, port=port, timeout_s=timeout_s), SystemClock())
+
+
+def test_a_resolver_that_hangs_holds_no_thread_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    over = threading.Event()
+
+    def hang(host: str, *_: object, **__: object) -> list[object]:
+        asked.append(host)
+        over.wait()
+        return []
+
+    async def scenario() -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        line = named_line(free_port())
+        for _ in range(3):
+            with pytest.raises(LineDownError, match="the name server does not answer for cabinet-9"):
+                await line.exchange(tcp(1))
+        # A command on its way to the disk.
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: "kept"), 10) == "kept"
+        # The back-off passes, and the old question still stands: no second one is put.
+        line._retry_at_s = 0.0
+        with pytest.raises(LineDownError):
+            await line.exchange(tcp(1))
+        assert asked == [NAME]
+        await line.close()
+
+    monkeypatch.setattr("socket.getaddrinfo", hang)
+    try:
+        run(scenario())
+    finally:
+        over.set()
+
+
+def test_a_device_stays_reachable_when_its_name_server_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[object] = ["127.0.0.2", "127.0.0.1"]
+
+    def resolve(host: str, port: int | None, **_: object) -> list[object]:
+        if not answers:
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, host, (address, port or 0)) for address in answers]
+
+    async def scenario() -> None:
+        async with tcp_device() as (device, numbered):
+            line = named_line(numbered._port, timeout_s=5.0)
+            # The first address refuses, the second is the device's.
+            await line.exchange(tcp(4))
+            answers.clear()
+            await device.hang_up()
+            await line.exchange(tcp(5))
+            assert device.asked == [4, 5]
+            await line.close()
+            stranger = named_line(numbered._port)
+            with pytest.raises(LineDownError, match="no connection: Temporary failure in name resolution"):
+                await stranger.exchange(tcp(6))
+            await stranger.close()
+
+    monkeypatch.setattr("socket.getaddrinfo", resolve)
     run(scenario())
