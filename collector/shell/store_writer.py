@@ -165,7 +165,7 @@ class StoreWriter:
                         "measurement": row.measurement,
                         "device": row.device,
                         "time_ms": row.time_ms,
-                        "fields": dict(row.fields),
+                        "fields": {key: row.fields[key] for key in rejected.fields or row.fields},
                     },
                 )
             )
