@@ -16,6 +16,7 @@ from drivers.errors import (
     FrameError,
     LineDownError,
     RefusedError,
+    TransientError,
     UnsupportedError,
 )
 from drivers.modbus.exceptions import BUSY, exception_error
@@ -187,8 +188,9 @@ class ModbusDriver:
         failure: DriverError | None = None
         try:
             await self._exchange(self._kind(self._unit, pdu), urgent=True)
-        except FrameError as error:
-            # Lost on the way there or on the way back: only the device knows.
+        except (TransientError, LineDownError) as error:
+            # Lost on the way there or on the way back, or still being worked on (exceptions 5 and 11, a connection
+            # cut after the request): only the device knows.
             failure = error
         try:
             return await self._read_one(point, urgent=True)

@@ -256,6 +256,25 @@ def test_a_lost_write_is_not_sent_again() -> None:
     run(scenario())
 
 
+@pytest.mark.parametrize(
+    "unclear",
+    [
+        pytest.param(bytes.fromhex("85 05"), id="acknowledged, still working on it"),
+        pytest.param(bytes.fromhex("85 0b"), id="the gateway's target did not answer"),
+        pytest.param(LineDownError("connection lost"), id="cut after the request"),
+    ],
+)
+def test_a_write_of_unclear_outcome_is_read_back_before_any_poll(unclear: bytes | DriverError) -> None:
+    async def scenario() -> None:
+        line = ScriptedLine(lambda pdu: unclear if pdu[0] == 5 else b"\x01\x01\x01")
+        driver = driver_of(BOARD, line, Allowed(point="dev/k1", low=0, high=1))
+        reading = await driver.write(driver.points[0], True)
+        assert (reading.value, reading.quality) == (True, Quality.GOOD)
+        assert [(pdu[0], urgent) for pdu, urgent in line.asked] == [(5, True), (1, True)]
+
+    run(scenario())
+
+
 def test_a_refused_write_is_not_read_back() -> None:
     async def scenario() -> None:
         line = ScriptedLine(lambda pdu: bytes((pdu[0] | 0x80, 3)))
