@@ -138,6 +138,18 @@ def load_text(text: str, file: Path, model: type[Model]) -> Model:
     return result
 
 
+class UnreadableFileError(ConfigErrors):
+    """A file that could not even be opened; whoever knows where it is named says it there.
+
+    Attributes:
+        reason: Why, without the file's name.
+    """
+
+    def __init__(self, file: Path, reason: str) -> None:
+        super().__init__([ConfigProblem(file, 1, 1, reason)])
+        self.reason = reason
+
+
 def not_readable(error: OSError) -> str:
     """Return why a file cannot be read."""
     if isinstance(error, FileNotFoundError):
@@ -153,11 +165,12 @@ def load_document(file: Path, model: type[Model]) -> Model:
     Paths in the result stand as they were written; `resolve(file.parent, path)` says where they point.
 
     Raises:
-        ConfigErrors: The file cannot be read, or anything in it is wrong.
+        UnreadableFileError: The file cannot be opened.
+        ConfigErrors: Anything in it is wrong.
     """
     try:
         if not file.is_file() and file.exists():
-            raise ConfigErrors([ConfigProblem(file, 1, 1, TEXTS.text("not_a_file"))])
+            raise UnreadableFileError(file, TEXTS.text("not_a_file"))
         with file.open("rb") as stream:
             content = stream.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
@@ -166,7 +179,7 @@ def load_document(file: Path, model: type[Model]) -> Model:
             raise ConfigErrors([ConfigProblem(file, 1, 1, TEXTS.text("utf16"))])
         text = content.decode("utf-8-sig").replace("\r\n", "\n")
     except OSError as error:
-        raise ConfigErrors([ConfigProblem(file, 1, 1, not_readable(error))]) from error
+        raise UnreadableFileError(file, not_readable(error)) from error
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode("utf-8-sig")
         line, column = before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1

@@ -165,6 +165,9 @@ _AGREEMENT: Final = {
     "no_such": ("no {what} '{name}'; there are: {names}", "không có {what} '{name}'; hiện có: {names}"),
     "none": ("none", "không có gì"),
     "line": ("line", "đường truyền"),
+    "device": ("device", "thiết bị"),
+    "point": ("point", "điểm"),
+    "profile": ("profile", "kiểu thiết bị"),
     "crew": ("crew", "đội"),
     "ward": ("ward", "phường"),
     "feeder": ("feeder", "tuyến điện"),
@@ -184,6 +187,21 @@ _AGREEMENT: Final = {
     "same_line": (
         "line '{other}' already uses {address}: one line for all devices on it",
         "đường truyền '{other}' đã dùng {address}: mọi thiết bị trên đó dùng chung một đường truyền",
+    ),
+    "not_writable": ("'{point}' cannot be written", "'{point}' không ghi được"),
+    "points_named_twice": ("two points are named {names}", "hai điểm cùng tên {names}"),
+    "named_file": ("{file}: {reason}", "{file}: {reason}"),
+    "unit_broadcast": (
+        "unit 0 is a call to all on a serial line, and nobody answers it: use 1 to 247",
+        "địa chỉ 0 trên đường nối tiếp là gọi tất cả, không ai trả lời: hãy dùng 1 đến 247",
+    ),
+    "unit_reserved": (
+        "unit {unit} is reserved by Modbus (1 to 247 are free): right only if the device's manual says so",
+        "địa chỉ {unit} được Modbus dành riêng (dùng được 1 đến 247): chỉ đúng nếu tài liệu thiết bị ghi vậy",
+    ),
+    "unit_twice": (
+        "unit {unit} of line '{line}' is already device '{device}': two devices with one unit disturb each other",
+        "địa chỉ {unit} trên đường truyền '{line}' đã là thiết bị '{device}': hai thiết bị cùng địa chỉ gây nhiễu nhau",
     ),
     "cabinet_twice": ("cabinet '{name}' stands twice", "tủ '{name}' có hai lần"),
     "store_url": (

@@ -143,14 +143,24 @@ def test_a_schedule_that_is_missing_is_named(run: Commands) -> None:
     run.write(city(schedule_file="dusk.yaml"), collector())
     result = run("check")
     assert result.exit_code == 3
-    assert "dusk.yaml:1:1:" in result.output
+    assert "city.yaml:1:" in result.output
+    assert "dusk.yaml: cannot be read: there is no such file" in result.output
+
+
+def test_an_inventory_that_is_missing_is_told_where_it_is_named(run: Commands) -> None:
+    run.write(city(), collector())
+    (run.folder / "city.yaml").unlink()
+    result = run("check")
+    assert result.exit_code == 3
+    assert "collector.yaml:2:15: " in result.output
+    assert "city.yaml: cannot be read: there is no such file" in result.output
 
 
 def test_paths_are_taken_from_the_folder_of_the_file(run: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     from collector.cli.setup import load_setup
 
     run.write(city(schedule_file="s.yaml"), collector(store={"kind": "sqlite", "file": "data/x.db"}))
-    monkeypatch.setattr("collector.cli.setup._schedule_problems", lambda _city: [])
+    monkeypatch.setattr("collector.cli.setup._schedule_problems", lambda *_: [])
     setup = load_setup(run.folder / "collector.yaml")
     assert setup.config.state_dir == run.folder / "state"
     assert setup.config.store.file == run.folder / "data" / "x.db"  # type: ignore[union-attr]  # it is the embedded one
