@@ -244,7 +244,14 @@ def explain(profile: Profile, frame: bytes, request: bytes | None = None) -> Fra
 
 
 def _is_read_request(pdu: bytes) -> bool:
-    return len(pdu) == 5 and pdu[1] != 3
+    if len(pdu) != 5:
+        return False
+    words = _TABLE_OF[pdu[0]] in {"holding", "input"}
+    # A count that nobody may ask for (V1.1b3 §6.1, §6.3): an answer that was cut.
+    if not 1 <= int.from_bytes(pdu[3:], "big") <= (125 if words else 2000):
+        return False
+    # A 3 in the second place: three bytes of bits, or a request from 0x0300 on. Three bytes are no whole registers.
+    return words or pdu[1] != 3
 
 
 def _reply_data(adu: _Adu, function: int) -> bytes:
