@@ -91,9 +91,11 @@ class StoreWriter:
             try:
                 if group and not self.write(group):
                     break
-            except Exception:  # noqa: BLE001 - a defect of ours: these batches stay with their gateways, others go on
+            except Exception as error:  # noqa: BLE001 - a defect of ours: these batches stay with their gateways
                 self._metrics.add("store_failures")
+                self._trouble = f"defect: {error!r}"[:300]
                 _log.exception("store group failed", batches=len(group))
+                self._stop.wait(BACK_OFF_MIN_S)
         self._store.close()
 
     def write(self, group: Sequence[Pending]) -> bool:

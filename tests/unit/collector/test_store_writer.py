@@ -200,11 +200,13 @@ def test_a_defect_in_one_group_does_not_end_the_thread(parts: Parts) -> None:
     parts.store.answers = [defect]
     parts.queue.put(pending(2))
     parts.writer.start()
-    while parts.metrics.value("store_failures") < 1:
+    while not parts.writer.trouble:
         threading.Event().wait(0.001)
+    assert parts.writer.trouble.startswith("defect: ZeroDivisionError")
     parts.queue.put(pending(3))
     parts.writer.stop(10)
     assert parts.confirms.seqs == [3]
+    assert parts.writer.trouble == ""
 
 
 def test_the_queue_is_bounded_in_batches_and_bytes() -> None:
