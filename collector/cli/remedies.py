@@ -26,8 +26,8 @@ TEXTS: Final = Texts(
                 "cache-max-memory-size in influxdb.conf."
             ),
             (
-                "Bộ nhớ đệm ghi của cơ sở dữ liệu đã đầy; sẽ tự tiếp tục. Nếu kéo dài: tăng cache-max-memory-size trong "
-                "influxdb.conf."
+                "Bộ nhớ đệm ghi của cơ sở dữ liệu đã đầy; sẽ tự tiếp tục. Nếu kéo dài: "
+                "tăng cache-max-memory-size trong influxdb.conf."
             ),
         ),
         "no_space_restart_influxd": (

@@ -269,7 +269,8 @@ def test_status_finds_trouble(run: Commands, facts: dict[str, Any], state: str) 
 def test_status_says_what_to_do(
     run: Commands, monkeypatch: pytest.MonkeyPatch, part: str, trouble: str, words: str, vietnamese: str
 ) -> None:
-    overview(run, **{part: trouble})
+    facts: dict[str, Any] = {part: trouble}
+    overview(run, **facts)
     shown = run("status").output
     assert trouble in shown
     assert words in shown
