@@ -16,7 +16,7 @@ from collector.core.alarm_engine import AlarmEngine
 from collector.core.alarm_record import Alarm, Effects, Notice
 from collector.core.notice import alarm_text, render
 from collector.core.received import Received
-from collector.shell.alarm_store import AlarmStore, Outgoing, Shown
+from collector.shell.alarm_store import AlarmStore, Outgoing, Shown, Urgency
 from collector.shell.desk import AlarmStateError
 from collector.shell.notify import ChannelRoad, Notifier, roads_of
 from config.agent import Place
@@ -29,6 +29,7 @@ from contract.state import Online
 from contract.topics import alarm_topic
 
 PRUNE_INTERVAL_MS: Final = 3_600_000
+LOUD_SEVERITY: Final = 2
 RETIRED_MS: Final = 86_400_000
 """For a day after its end an alarm's topic is cleared again at each connection: the first time may have been lost."""
 _log = structlog.get_logger("alarms")
@@ -86,6 +87,7 @@ class AlarmDesk:
             except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
                 # A gateway begins anew rather than that nobody is told of any.
                 _log.error("alarm state of a gateway cannot be read", gateway=gateway, error=repr(error)[:200])
+        self._adopt()
         self._notifier = Notifier(self._store, self._roads, city.place.timezone, now_ms)
         self._uncommitted = Effects()
         self._pruned_ms = 0
@@ -140,7 +142,18 @@ class AlarmDesk:
             self._store.acknowledged(left[-1][0])
         if now_ms - self._pruned_ms > PRUNE_INTERVAL_MS:
             self._pruned_ms = now_ms
-            self._store.prune()
+            given_up = self._store.prune(now_ms)
+            if given_up:
+                _log.error("messages given up that no service took", count=given_up)
+
+    def _adopt(self) -> None:
+        """Take messages along to the channels that there are now; a changed URL is a new channel."""
+        channels: dict[str, list[str]] = {}
+        for road in self._roads:
+            channels.setdefault(road.crew, []).append(road.channel)
+        moved, dropped = self._store.adopt(channels)
+        if moved or dropped:
+            _log.warning("messages of channels that are gone", moved=moved, dropped=dropped)
 
     def _commit(self, effects: Effects) -> None:
         self._uncommitted.add(effects)
@@ -209,9 +222,16 @@ class AlarmDesk:
                     title=message.title,
                     body=message.body,
                     written_ms=notice.at_ms,
+                    urgency=_urgency(notice),
                 )
             )
         return messages
+
+
+def _urgency(notice: Notice) -> Urgency:
+    if notice.kind == "raised":
+        return "alarm" if notice.severity <= LOUD_SEVERITY else "warning"
+    return "over" if notice.wakes else "quiet"
 
 
 class Schedules:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import orjson
 
@@ -17,6 +17,10 @@ from collector.core.alarm_record import Transition
 FILE_NAME: Final = "alarms.db"
 MAX_TRANSITIONS: Final = 200_000
 MAX_SENT: Final = 50_000
+MAX_WAITING: Final = 5_000
+"""Messages that wait on one channel; the oldest go first."""
+WAITING_MS: Final = 7 * 86_400_000
+"""What could not be delivered for so long helps no crew any more."""
 _MIGRATIONS: Final = (
     """
     CREATE TABLE engine (gateway TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -36,7 +40,14 @@ _MIGRATIONS: Final = (
     CREATE TABLE acknowledgement (
         id INTEGER PRIMARY KEY, site TEXT NOT NULL, name TEXT NOT NULL, by TEXT NOT NULL) STRICT;
     """,
+    """
+    ALTER TABLE outbox ADD COLUMN urgency TEXT NOT NULL DEFAULT 'alarm';
+    CREATE INDEX outbox_thread ON outbox (channel, crew, thread, id) WHERE sent_ms IS NULL;
+    """,
 )
+
+Urgency = Literal["alarm", "warning", "over", "quiet"]
+"""How loudly a message is delivered, where its service knows of such things."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +61,7 @@ class Outgoing:
     title: str
     body: str
     written_ms: int
+    urgency: Urgency = "alarm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +78,7 @@ class Waiting:
     body: str
     written_ms: int
     attempts: int
+    urgency: Urgency = "alarm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,13 +160,13 @@ class AlarmStore:
                 ],
             )
             database.executemany(
-                "INSERT OR IGNORE INTO outbox (identity, thread, crew, channel, title, body, written_ms)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [(o.identity, o.thread, o.crew, o.channel, o.title, o.body, o.written_ms) for o in outgoing],
+                "INSERT OR IGNORE INTO outbox (identity, thread, crew, channel, title, body, written_ms, urgency)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [(o.identity, o.thread, o.crew, o.channel, o.title, o.body, o.written_ms, o.urgency) for o in outgoing],
             )
 
-    def prune(self) -> None:
-        """Forget the oldest history and sent messages past their bounds."""
+    def prune(self, now_ms: int) -> int:
+        """Forget the oldest history and messages past their bounds; return how many were never delivered."""
         with self._transaction() as database:
             database.execute(
                 "DELETE FROM transition WHERE id <= (SELECT max(id) FROM transition) - ?", (MAX_TRANSITIONS,)
@@ -161,6 +174,43 @@ class AlarmStore:
             database.execute(
                 "DELETE FROM outbox WHERE sent_ms IS NOT NULL AND id <= (SELECT max(id) FROM outbox) - ?", (MAX_SENT,)
             )
+            return database.execute(
+                "DELETE FROM outbox WHERE sent_ms IS NULL AND (written_ms < ? OR id IN (SELECT id FROM ("
+                " SELECT id, row_number() OVER (PARTITION BY channel ORDER BY id DESC) AS place"
+                " FROM outbox WHERE sent_ms IS NULL) WHERE place > ?))",
+                (now_ms - WAITING_MS, MAX_WAITING),
+            ).rowcount
+
+    def adopt(self, channels: Mapping[str, Sequence[str]]) -> tuple[int, int]:
+        """Give what waits on channels that no longer exist to those that their crew has now; a new password is one.
+
+        A channel that had its own copy of a message keeps to that: identities end with the channel.
+
+        Args:
+            channels: Crew to its channels.
+
+        Returns:
+            How many messages go another way now, and how many have none, because their crew has no channel.
+        """
+        moved = dropped = 0
+        known = {(crew, channel) for crew, names in channels.items() for channel in names}
+        with self._transaction() as database:
+            used = set(database.execute("SELECT DISTINCT crew, channel FROM outbox WHERE sent_ms IS NULL"))
+            for crew, channel in sorted(used - known):
+                for name in channels.get(crew, ()):
+                    moved += database.execute(
+                        "INSERT OR IGNORE INTO outbox"
+                        " (identity, thread, crew, channel, title, body, written_ms, urgency)"
+                        " SELECT substr(identity, 1, length(identity) - length(channel)) || ?, thread, crew, ?, title,"
+                        " body, written_ms, urgency FROM outbox WHERE crew = ? AND channel = ? AND sent_ms IS NULL"
+                        " ORDER BY id",
+                        (name, name, crew, channel),
+                    ).rowcount
+                gone = database.execute(
+                    "DELETE FROM outbox WHERE crew = ? AND channel = ? AND sent_ms IS NULL", (crew, channel)
+                ).rowcount
+                dropped += 0 if channels.get(crew) else gone
+        return moved, dropped
 
     def shown(self) -> list[Shown]:
         """Return every alarm that was ever raised, as it is now."""
@@ -175,7 +225,7 @@ class AlarmStore:
         """Return the oldest message that a channel must send now; a restore never before its loss."""
         with self._lock:
             row = self._database.execute(
-                "SELECT id, crew, title, body, written_ms, attempts FROM outbox AS o"
+                "SELECT id, crew, title, body, written_ms, attempts, urgency FROM outbox AS o"
                 " WHERE channel = ? AND sent_ms IS NULL AND next_ms <= ? AND NOT EXISTS ("
                 " SELECT 1 FROM outbox AS e WHERE e.channel = o.channel AND e.thread = o.thread AND e.crew = o.crew"
                 " AND e.id < o.id AND e.sent_ms IS NULL) ORDER BY id LIMIT 1",
@@ -183,8 +233,9 @@ class AlarmStore:
             ).fetchone()
         if row is None:
             return None
-        identity, crew, title, body, written_ms, attempts = row
-        return Waiting(id=identity, crew=crew, title=title, body=body, written_ms=written_ms, attempts=attempts)
+        return Waiting(
+            **dict(zip(("id", "crew", "title", "body", "written_ms", "attempts", "urgency"), row, strict=True))
+        )
 
     def sent(self, identity: int, now_ms: int) -> None:
         """Write that a message was taken by its service."""

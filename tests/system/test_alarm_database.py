@@ -28,9 +28,6 @@ from tests.system.alarm_rig import MailServer, Webhook
 from tests.system.collector_rig import EPOCH, FakeGateway
 from tests.unit.collector.alarm_parts import START_MS, blocks, cabinet, city
 
-# Apprise 2.2 imports imghdr, which Python 3.11 announces to remove; the collector itself runs without -W error.
-pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
-
 LIT: dict[str, Value] = {"m1/u1": 230.0, "m1/u2": 231.0, "m1/u3": 229.0, "m2/mains_ok": True, "control/lamps_due": 1}
 DARK: dict[str, Value] = {
     "m1/u1": "timeout",
