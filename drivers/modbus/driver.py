@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from config.profile import Profile
+from config.language import Language
+from config.profile import Probe, Profile
 from contract.reading import Block, Cause, Quality, Reading, Value, quality_of
 from drivers.base import Clock, DevicePoint, Line, Moment
 from drivers.errors import (
@@ -30,6 +31,7 @@ from drivers.modbus.frames import (
 from drivers.modbus.guard import WritePermission, check_request
 from drivers.modbus.plan import ReadRequest, plan_reads
 from drivers.modbus.values import BlockDecoder, encode
+from drivers.texts import TEXTS
 
 MAX_KEPT_PLANS: Final = 64
 
@@ -232,18 +234,33 @@ class ModbusDriver:
         if probe is None:
             return None
         spec = self._profile.point(probe.point)
-        wanted = f"{self._profile.en} shows {spec.en} from {probe.low:g} to {probe.high:g} {spec.unit}".rstrip()
         try:
             reading = await self._read_one(DevicePoint(spec.key, spec))
         except UnsupportedError as error:
-            raise UnsupportedError(f"{self.device}: not the device of its profile: {wanted}; {error}") from error
+            raise self._wrong_device("wrong_device_refuses", probe, error) from error
         found = reading.value
         if found in probe.inconclusive:
             return reading
         if not isinstance(found, int | float) or not probe.low <= found <= probe.high:
-            shown = f"{found:g} {spec.unit}" if isinstance(found, int | float) else "no number in range"
-            raise UnsupportedError(f"{self.device}: not the device of its profile: {wanted}, this one shows {shown}")
+            raise self._wrong_device("wrong_device", probe, found)
         return reading
+
+    def _wrong_device(self, key: str, probe: Probe, found: object) -> UnsupportedError:
+        spec, profile = self._profile.point(probe.point), self._profile
+
+        def text(language: Language) -> str:
+            facts: dict[str, object] = {
+                "device": self.device,
+                "profile": profile.vi if language == "vi" else profile.en,
+                "point": spec.vi if language == "vi" else spec.en,
+                "low": f"{probe.low:g}",
+                "high": f"{probe.high:g} {spec.unit}".rstrip(),
+                "reason": found.text(language) if isinstance(found, DriverError) else "",
+            }
+            shown = f"{found:g} {spec.unit}".rstrip() if isinstance(found, int | float) else ""
+            return TEXTS.text(key, language, found=shown or TEXTS.text("no_number", language), **facts)
+
+        return UnsupportedError(text("en"), vi=text("vi"))
 
     async def _exchange(self, exchange: RtuExchange | TcpExchange, *, urgent: bool = False) -> Moment:
         """Carry one request, keeping the device's own gap; a busy device is asked once more."""
@@ -251,8 +268,7 @@ class ModbusDriver:
         if exchange.exception_code == BUSY:
             moment = await self._carry(exchange, urgent=urgent)
         if exchange.exception_code is not None:
-            where = f"{self.device}: unit {self._unit}, function {exchange.function}"
-            raise exception_error(exchange.exception_code, where)
+            raise exception_error(exchange.exception_code, self.device, self._unit, exchange.function)
         return moment
 
     async def _carry(self, exchange: RtuExchange | TcpExchange, *, urgent: bool) -> Moment:

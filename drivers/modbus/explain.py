@@ -10,7 +10,7 @@ from config.language import Language
 from config.profile import PointSpec, Profile, Table
 from contract.reading import Cause, Value
 from drivers.base import Framing
-from drivers.errors import FrameError
+from drivers.errors import DriverError, FrameError
 from drivers.modbus import frames
 from drivers.modbus.explain_texts import TEXTS
 from drivers.modbus.plan import FUNCTION_OF
@@ -38,7 +38,9 @@ class Problem:
 
     def text(self, language: Language) -> str:
         """Return it as a sentence."""
-        facts = dict(self.facts)
+        facts = {
+            name: fact.text(language) if isinstance(fact, DriverError) else fact for name, fact in self.facts.items()
+        }
         if self.key == "exception":
             known = f"exception_{facts['found']}"
             facts["meaning"] = TEXTS.text(known if known in _KNOWN else "exception_other", language)

@@ -177,8 +177,9 @@ def test_a_port_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
         config = SerialLine(id="bus", kind="serial", port=str(tmp_path / "ttyUSB9"))
         line = SerialBusLine(config, SystemClock())
         for _ in range(3):
-            with pytest.raises(LineDownError, match="ttyUSB9: no such device; is the adapter plugged in"):
+            with pytest.raises(LineDownError, match="ttyUSB9: no such device; is the adapter plugged in") as caught:
                 await line.exchange(rtu(1))
+            assert caught.value.text("vi").endswith("ttyUSB9: không có thiết bị này; bộ chuyển đổi đã cắm chưa?")
         assert line.counters.requests == 0
         await line.close()
 

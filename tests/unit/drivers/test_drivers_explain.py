@@ -86,6 +86,7 @@ def test_an_answer_of_another_unit_is_not_the_answer() -> None:
     found = explain(METER, REPLY, parse_hex("02 04 00 00 00 02 71 f8"))
     assert [problem.key for problem in found.problems] == ["not_the_answer"]
     assert "wrong unit" in found.problems[0].text("en")
+    assert "sai địa chỉ: 1, lẽ ra 2" in found.problems[0].text("vi")
 
 
 def test_a_tcp_frame_shows_its_transaction() -> None:

@@ -194,9 +194,11 @@ def test_a_device_that_lacks_a_point_and_is_then_silent_is_silent() -> None:
     ],
 )
 def test_exception_codes_say_what_to_do_next(code: int, kind: type[DriverError], cause: Cause) -> None:
-    error = exception_error(code, "here")
+    error = exception_error(code, "here", 3, 1)
     assert type(error) is kind
     assert error.cause is cause
+    assert str(error).startswith(f"here: unit 3, function 1: exception {code}: ")
+    assert error.text("vi").startswith(f"here: địa chỉ 3, hàm 1: mã ngoại lệ {code}: ")
 
     async def scenario() -> None:
         line = ScriptedLine(lambda pdu: bytes((pdu[0] | 0x80, code)))
@@ -306,15 +308,19 @@ def test_the_probe_names_what_it_found(registers: str, found: str | None) -> Non
             reading = await driver.probe()
             assert f"{reading.value:g}" == found
         else:
-            with pytest.raises(UnsupportedError, match=r"Frequency from 45 to 65 Hz, this one shows (40 Hz|no number)"):
+            shown = r"Frequency 45 to 65 Hz, this one shows (40 Hz|no number)"
+            with pytest.raises(UnsupportedError, match=shown) as caught:
                 await driver.probe()
+            assert "cho Tần số lưới điện 45 đến 65 Hz, máy này cho " in caught.value.text("vi")
 
     run(scenario())
 
 
 def test_a_device_without_the_probed_register_is_another_device() -> None:
     async def scenario() -> None:
-        with pytest.raises(UnsupportedError, match="not the device of its profile"):
+        with pytest.raises(UnsupportedError, match="not the device of its profile") as caught:
             await meter(ScriptedLine(lambda pdu: bytes((pdu[0] | 0x80, 2)))).probe()
+        assert caught.value.text("en").endswith("exception 2: illegal data address")
+        assert caught.value.text("vi").endswith("mã ngoại lệ 2: địa chỉ dữ liệu không hợp lệ")
 
     run(scenario())

@@ -344,3 +344,29 @@ def test_read_names_what_there_is(arguments: list[str], words: str) -> None:
     result = CliRunner().invoke(edge_agent, ["read", *arguments, *config])
     assert result.exit_code == 2
     assert words in json.loads(result.stdout)["error"]
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "tty9: no such device; is the adapter plugged in?"),
+        ("vi", "tty9: không có thiết bị này; bộ chuyển đổi đã cắm chưa?"),
+    ],
+)
+def test_read_says_what_is_wrong_with_the_line_in_the_readers_language(
+    tmp_path: Path, language: str, words: str
+) -> None:
+    config = {
+        "gateway": "gw-1",
+        "state_dir": "state",
+        "runtime_dir": ".",
+        "lines": [{"id": "bus", "kind": "serial", "port": str(tmp_path / "tty9")}],
+        "devices": [{"id": "relay", "line": "bus", "unit": 1, "profile": "waveshare-relay-d"}],
+    }
+    file = tmp_path / "agent.yaml"
+    file.write_text(json.dumps(config), "utf-8")
+    result = CliRunner().invoke(
+        edge_agent, ["read", "--config", str(file)], env={"LAMPLIGHTER_LANG": language, "LANG": "C"}
+    )
+    assert result.exit_code == 5
+    assert words in result.stderr
