@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -41,14 +41,16 @@ class Rig:
         *,
         limits: Mapping[str, int] | None = None,
         allow_mqtt311: bool = False,
+        mqtt: Mapping[str, Any] | None = None,
     ) -> None:
         self.folder = folder
+        self._broker = broker
         self.config = CollectorConfig.model_validate(
             {
                 "name": f"collector-{folder.name[-20:].strip('_').lower().replace('_', '-')}",
                 "city_file": "city.yaml",
                 "state_dir": folder / "state",
-                "mqtt": {"host": "127.0.0.1", "port": broker.port, "allow_mqtt311": allow_mqtt311},
+                "mqtt": {"host": "127.0.0.1", "port": broker.port, "allow_mqtt311": allow_mqtt311, **(mqtt or {})},
                 "store": dict(store),
                 "limits": dict(limits or {}),
             }
@@ -78,6 +80,21 @@ class Rig:
 
     def knows(self, gateway: str) -> bool:
         return self.collector._engine._catalogue.knows(gateway)
+
+    def wait_evaluated(self, numbers: Collection[int], timeout_s: float = 60.0) -> None:
+        """Wait until the desk was given all these batches; else say which are missing and who dropped them."""
+        try:
+            wait_until(lambda: not self._not_evaluated(numbers), timeout_s, "every batch evaluated")
+        except TimeoutError as error:
+            counted = {name: self.metric(name) for name in ("messages", "batches", "ingest_dropped", "poison_parked")}
+            raise AssertionError(
+                f"not evaluated: {self._not_evaluated(numbers)}; the collector counted {counted}, "
+                f"the broker dropped for: {self._broker.dropped_for()}"
+            ) from error
+
+    def _not_evaluated(self, numbers: Collection[int]) -> list[int]:
+        evaluated = {item.batch.seq for item in tuple(self.desk.items)}
+        return sorted(set(numbers) - evaluated)
 
     def metric(self, name: str) -> int:
         return self.collector.metrics.value(name)
@@ -153,7 +170,11 @@ class FakeGateway:
             return self.seq
 
     def send(self, *, tail: str = "up/live", most: int = 10_000) -> None:
-        """Publish what the spool holds."""
+        """Publish what the spool holds.
+
+        A broker keeps 1,000 messages for a collector that is behind and drops the newest of more, so a test that
+        sends as many without repeating them until they are confirmed tests the broker.
+        """
         with self._lock:
             payloads = list(self.spool.values())[:most]
         for payload in payloads:
@@ -162,6 +183,10 @@ class FakeGateway:
     def publish(self, tail: str, payload: bytes, *, retain: bool = False, gateway: str | None = None) -> None:
         """Publish anything at all."""
         self._client.publish(f"{self.topics.root}/{gateway or self.name}/{tail}", payload, qos=1, retain=retain)
+
+    def _first_left(self) -> list[int]:
+        with self._lock:
+            return sorted(self.spool)[:20]
 
     def settle(self, most: int = 20) -> None:
         """Wait until at most so many messages are on their way to the broker."""
@@ -173,7 +198,7 @@ class FakeGateway:
         """Send the spool again and again until it is empty."""
         deadline_s = time.monotonic() + timeout_s
         while self.spool:
-            assert time.monotonic() < deadline_s, f"{len(self.spool)} batches are not confirmed"
+            assert time.monotonic() < deadline_s, f"{len(self.spool)} batches are not confirmed: {self._first_left()}"
             self.send(tail="up/history", most=200)
             try:
                 wait_until(lambda: not self.spool, repeat_s, "all confirmed")
