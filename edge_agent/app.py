@@ -112,6 +112,7 @@ class Agent:
         )
         self._schedule_file = loaded.schedule_file
         self._reloads: set[asyncio.Task[None]] = set()
+        self._reload_turn = asyncio.Lock()
         self._lighting: Lighting | None = None
         if config.lighting and config.place and loaded.schedule:
             self._lighting = Lighting(
@@ -188,10 +189,11 @@ class Agent:
     async def _reload(self) -> None:
         if self._schedule_file is None:
             return
-        try:
-            self._use_schedule(await asyncio.to_thread(self._schedule_file.load))
-        except ConfigErrors as error:
-            _log.error("schedule not reloaded", problems=[str(problem) for problem in error.problems])
+        async with self._reload_turn:
+            try:
+                self._use_schedule(await asyncio.to_thread(self._schedule_file.load))
+            except ConfigErrors as error:
+                _log.error("schedule not reloaded", problems=[str(problem) for problem in error.problems])
 
     def _use_schedule(self, schedule: Schedule) -> None:
         problem = self._schedule_file.problem if self._schedule_file else None

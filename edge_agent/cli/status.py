@@ -49,7 +49,12 @@ def _is_well(status: dict[str, Any]) -> bool:
         or delivery["denied"]
         or delivery["metrics"].get("session_takeovers")
     )
-    return delivers and not any(device["bad_points"] or device["set_aside"] for device in status["devices"])
+    schedule_is_good = not (status.get("lighting") or {}).get("schedule_problem")
+    return (
+        delivers
+        and schedule_is_good
+        and not any(device["bad_points"] or device["set_aside"] for device in status["devices"])
+    )
 
 
 def _not_running(config: AgentConfig, *, as_json: bool) -> ExitCode:

@@ -120,15 +120,18 @@ def folded(text: str) -> list[str]:
 def _lighting(lighting: Mapping[str, Any] | None) -> list[str]:
     if lighting is None:
         return []
+    problem = lighting.get("schedule_problem")
+    wrong = folded(TEXTS.text("schedule_wrong", problem=problem)) if problem else []
     if "lamps_due" not in lighting:
-        return [TEXTS.text("lamps_waiting")]
+        return [TEXTS.text("lamps_waiting"), *wrong]
     change_ms = lighting.get("next_change_ms")
     lines = [
         TEXTS.text(
             "lamps_on" if lighting["lamps_due"] else "lamps_off",
             reason=TEXTS.text(f"reason_{lighting['reason']}"),
             change=TEXTS.text("none") if change_ms is None else _clock_text(change_ms, lighting.get("timezone")),
-        )
+        ),
+        *wrong,
     ]
     for point, output in lighting["outputs"].items():
         if output["shown"] is not output["target"]:

@@ -170,6 +170,10 @@ TEXTS: Final = Texts(
         "all_delivered": ("Not yet delivered: nothing", "Chưa chuyển xong: không có"),
         "lamps_on": ("Lamps: ON ({reason}), next change {change}", "Đèn: BẬT ({reason}), đổi tiếp lúc {change}"),
         "lamps_off": ("Lamps: OFF ({reason}), next change {change}", "Đèn: TẮT ({reason}), đổi tiếp lúc {change}"),
+        "schedule_wrong": (
+            "Schedule file WRONG, the last good one goes on: {problem}",
+            "Tệp lịch SAI, đang chạy theo lịch đúng gần nhất: {problem}",
+        ),
         "lamps_waiting": ("Lamps: waiting for the clock", "Đèn: đang chờ đồng hồ"),
         "output_differs": (
             "Output {point} shows {shown}, should be {target}",
