@@ -11,6 +11,7 @@ from config.loader import StrictModel
 from firmware_sim.core.cabinet import Cabinet, ContactorState
 from firmware_sim.core.faults import MAX_DELAY_S, Fault, FaultName
 from firmware_sim.core.station import Station
+from firmware_sim.findings import TEXTS
 from firmware_sim.models import Channel, Phase, Seconds, Share, Voltage
 
 Targets = str | tuple[str, ...]
@@ -204,8 +205,9 @@ class CircuitStep(CabinetStep):
     def examine(self, cabinet: Cabinet) -> None:
         """Raise ActionError if the cabinet has no such circuit."""
         if self.circuit not in cabinet.circuits:
-            known = ", ".join(cabinet.circuits) or "none"
-            raise ActionError("circuit", f"{cabinet.design.id} has no circuit '{self.circuit}'; it has {known}")
+            known = ", ".join(cabinet.circuits) or TEXTS.text("none")
+            facts = {"cabinet": cabinet.design.id, "name": self.circuit, "known": known}
+            raise ActionError("circuit", TEXTS.text("no_circuit", **facts))
 
 
 class FuseEvent(CircuitStep):
@@ -303,7 +305,7 @@ class FaultStart(DeviceStep):
     @model_validator(mode="after")
     def _delays_in_order(self) -> FaultStart:
         if self.delay_max_s is not None and self.delay_max_s < self.delay_s:
-            raise ValueError("'delay_max_s' is below 'delay_s'")
+            raise ValueError(TEXTS.text("delays"))
         return self
 
     def check(self, world: World) -> None:

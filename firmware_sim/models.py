@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from config.loader import StrictModel
 from firmware_sim.core.cabinet import DEFAULT_INPUTS, SIGNALS
 from firmware_sim.core.counter import CounterMode
+from firmware_sim.findings import TEXTS, no_such
 
 MAX_CABINETS: Final = 5000
 MAX_LINES: Final = 5000
@@ -107,7 +108,7 @@ class CounterConfig(StrictModel):
     @model_validator(mode="after")
     def _units_exist(self) -> CounterConfig:
         if self.unit + self.count > 248:
-            raise ValueError("the last unit would be over 247: lower 'unit' or 'count'")
+            raise ValueError(TEXTS.text("units_end"))
         return self
 
 
@@ -138,7 +139,8 @@ class CabinetConfig(StrictModel):
     def _known_signals(cls, inputs: dict[int, str]) -> dict[int, str]:
         for number, signal in inputs.items():
             if signal not in SIGNALS:
-                raise ValueError(f"input {number}: no signal '{signal}'; there are {', '.join(sorted(SIGNALS))}")
+                finding = no_such("signal", signal, sorted(SIGNALS))
+                raise ValueError(TEXTS.text("input", number=number, finding=finding))
         return inputs
 
 
