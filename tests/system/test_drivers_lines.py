@@ -136,9 +136,14 @@ def test_an_adapter_may_be_unplugged_and_plugged_again(device: PtyDevice) -> Non
             return False
         return True
 
+    async def until_answers(line: Line) -> None:
+        async with asyncio.timeout(30):
+            while not await answers(line):  # noqa: ASYNC110 - the condition is another thread's
+                await asyncio.sleep(0.05)
+
     async def scenario() -> None:
         line = serial_line(device, timeout_s=0.05)
-        assert await answers(line)
+        await until_answers(line)
         for opened in (2, 3):
             device.unplug()
             with pytest.raises(LineDownError):
@@ -147,10 +152,7 @@ def test_an_adapter_may_be_unplugged_and_plugged_again(device: PtyDevice) -> Non
             with pytest.raises(LineDownError):
                 await line.exchange(rtu(5))
             device.plug()
-            for _ in range(200):
-                if await answers(line):
-                    break
-                await asyncio.sleep(0.05)
+            await until_answers(line)
             assert line.up
             assert line.counters.opened == opened
         await line.close()
@@ -248,16 +250,19 @@ class TcpDevice:
     async def hang_up(self) -> None:
         for writer in self._writers:
             writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
         self._writers.clear()
-        await asyncio.sleep(0.05)
 
 
 @contextlib.asynccontextmanager
-async def tcp_device() -> AsyncIterator[tuple[TcpDevice, TcpConnectionLine]]:
+async def tcp_device(timeout_s: float = 5.0) -> AsyncIterator[tuple[TcpDevice, TcpConnectionLine]]:
     device = TcpDevice()
     server = await asyncio.start_server(device.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    line = TcpConnectionLine(TcpLine(id="tcp", kind="tcp", host="127.0.0.1", port=port, timeout_s=0.2), SystemClock())
+    line = TcpConnectionLine(
+        TcpLine(id="tcp", kind="tcp", host="127.0.0.1", port=port, timeout_s=timeout_s), SystemClock()
+    )
     yield device, line
     await line.close()
     server.close()
@@ -286,7 +291,7 @@ def test_units_behind_one_address_share_one_connection_and_commands_go_first() -
 
 def test_a_time_out_closes_the_connection_and_the_next_request_opens_one() -> None:
     async def scenario() -> None:
-        async with tcp_device() as (device, line):
+        async with tcp_device(timeout_s=0.2) as (device, line):
             with pytest.raises(FrameError) as caught:
                 await line.exchange(tcp(901))
             assert caught.value.fault is Fault.TIMEOUT
@@ -303,6 +308,7 @@ def test_a_connection_closed_while_idle_costs_no_reading() -> None:
             for _ in range(3):
                 await line.exchange(tcp(4))
                 await device.hang_up()
+                await until(lambda: not line.up)
             assert device.connections == 3
 
     run(scenario())
@@ -398,6 +404,7 @@ def test_a_device_stays_reachable_when_its_name_server_is_not(monkeypatch: pytes
             await line.exchange(tcp(4))
             answers.clear()
             await device.hang_up()
+            await until(lambda: not line.up)
             await line.exchange(tcp(5))
             assert device.asked == [4, 5]
             await line.close()

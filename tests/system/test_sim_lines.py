@@ -223,10 +223,10 @@ def test_units_that_are_not_there_and_broken_frames_get_no_answer(simulator: Sim
 
 def test_mains_lost_silences_the_meter_and_not_the_board(simulator: Simulator) -> None:
     actions(simulator, {"do": "mains_lost", "cabinet": "c-2"})
-    with tcp_client(simulator, 0.3) as client:
+    with tcp_client(simulator) as client:
         assert checked(client.read_discrete_inputs(0, count=1, device_id=2)).bits[0] is False
-        with pytest.raises(ModbusException):
-            client.read_input_registers(0, count=2, device_id=1)
+    with tcp_client(simulator, 0.3) as client, pytest.raises(ModbusException):
+        client.read_input_registers(0, count=2, device_id=1)
     actions(simulator, {"do": "mains_restored", "cabinet": "c-2"})
     with tcp_client(simulator) as client:
         assert checked(client.read_discrete_inputs(0, count=1, device_id=2)).bits[0] is True
