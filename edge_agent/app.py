@@ -106,7 +106,7 @@ class Agent:
             fleet=fleet,
             journal=self._journal,
             clock=clock,
-            trusted=self._time.trusted,
+            now_ms=self._time.now_ms,
             nonce=lambda: self._delivery.nonce,
             publish=self._delivery.publish_result,
         )

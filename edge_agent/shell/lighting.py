@@ -162,7 +162,7 @@ class Lighting:
         if target is None:
             return
         again = output.attempts > 0
-        result = await self._commands.set_by_schedule(output.point, target, self._clock.wall_ms() + COMMAND_TIME_MS)
+        result = await self._commands.set_by_schedule(output.point, target, COMMAND_TIME_MS)
         confirmed = result.state is ResultState.DONE
         if output.target is target:
             output.done(confirmed, self._now_s())
