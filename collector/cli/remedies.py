@@ -83,8 +83,8 @@ TEXTS: Final = Texts(
             "Sửa username hoặc password_file trong mục mqtt, hoặc tài khoản trên broker; tệp sẽ tự được đọc lại.",
         ),
         "broker_denied": (
-            "Let the broker's access list give this user the topics below the root.",
-            "Cho phép người dùng này đọc các topic bên dưới gốc trong danh sách quyền của broker.",
+            "Let the broker's access list give this user all topics below the root, to read and to write.",
+            "Cho phép người dùng này đọc và ghi mọi topic bên dưới gốc trong danh sách quyền của broker.",
         ),
         "broker_certificate": (
             "The broker's certificate is not trusted: look at ca_file, host and the certificate's dates.",
@@ -109,7 +109,7 @@ TEXTS: Final = Texts(
     }
 )
 _BROKER_WORDS: Final = (
-    ("denied the subscription", "broker_denied"),
+    ("the broker denied", "broker_denied"),
     ("taken over", "broker_taken"),
     ("refused the connection", "broker_login"),
     ("CERTIFICATE_VERIFY_FAILED", "broker_certificate"),

@@ -6,6 +6,7 @@ import collections
 import contextlib
 import queue
 import random
+import ssl
 import threading
 import time
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from collector.core.token_bucket import TokenBucket
 from collector.shell.metrics import Metrics
-from config.agent import Mqtt
+from config.agent import Mqtt, Tls
 
 MAX_UNACKNOWLEDGED: Final = 20
 """The client sends all that it holds at a reconnect, whatever the broker's receive maximum is."""
@@ -69,6 +70,9 @@ class Broker:
         self._client: paho.Client | None = None
         self._subscribed = False
         self._trouble = ""
+        self._denied = ""
+        self._refusal = ""
+        self._tls: _TlsContext | None = None
         self._protocol = MQTTProtocolVersion.MQTTv5
         self._retained: collections.OrderedDict[str, bytes | None] = collections.OrderedDict()
         self._transient: collections.deque[tuple[str, bytes]] = collections.deque()
@@ -88,8 +92,8 @@ class Broker:
 
     @property
     def trouble(self) -> str:
-        """Why there is no connection, in words; empty while there is one."""
-        return self._trouble
+        """Why there is no connection, or what the broker denies on it, in words; empty while all is well."""
+        return self._trouble or self._denied
 
     def start(self) -> None:
         """Connect, now or whenever the broker comes up."""
@@ -154,6 +158,7 @@ class Broker:
         client: paho.Client | None = None
         accepted = threading.Event()
         connects_before = self._metrics.value("connects")
+        self._refusal = ""
         try:
             client = self._new_client(accepted)
             self._client = client
@@ -177,7 +182,8 @@ class Broker:
             self._failed(f"{type(error).__name__}: {error}")
         else:
             if not accepted.is_set():
-                self._failed(self._trouble or "the broker closed the connection before it accepted it")
+                refusal = self._refusal or (self._tls.refusal if self._tls else "")
+                self._failed(refusal or "the broker closed the connection before it accepted it")
                 if self._mqtt.allow_mqtt311:
                     v5, v311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
                     self._protocol = v311 if self._protocol is v5 else v5
@@ -198,12 +204,8 @@ class Broker:
         if self._mqtt.username is not None:
             client.username_pw_set(self._mqtt.username, self._password())
         if self._mqtt.tls is not None:
-            tls = self._mqtt.tls
-            client.tls_set(
-                str(tls.ca_file),
-                str(tls.cert_file) if tls.cert_file else None,
-                str(tls.key_file) if tls.key_file else None,
-            )
+            self._tls = _tls_context(self._mqtt.tls)
+            client.tls_set_context(self._tls)
         client.on_connect = lambda c, _data, _flags, code, _properties: self._on_connect(c, code, accepted)
         client.on_subscribe = lambda c, _data, mid, codes, _properties: self._on_subscribe(c, mid, codes)
         client.on_message = lambda _client, _data, message: self._on_message(message)
@@ -217,7 +219,7 @@ class Broker:
 
     def _on_connect(self, client: paho.Client, code: ReasonCode, accepted: threading.Event) -> None:
         if code.is_failure:
-            self._failed(f"the broker refused the connection: {code}")
+            self._refusal = f"the broker refused the connection: {code}"
             client.disconnect()
             return
         accepted.set()
@@ -239,7 +241,7 @@ class Broker:
             self._failed(f"the broker denied the subscription of {', '.join(denied)}")
             client.disconnect()
             return
-        self._trouble = ""
+        self._trouble = self._denied = ""
         self._subscribed = True
         self._metrics.add("connects")
         _log.info("broker connected", host=self._mqtt.host, port=self._mqtt.port, protocol=self._protocol.name)
@@ -257,7 +259,10 @@ class Broker:
     def _on_publish(self, client: paho.Client, mid: int, code: ReasonCode) -> None:
         if code.is_failure:
             self._metrics.add("publishes_denied")
-            _log.error("publish denied", code=str(code))
+            if not self._denied:
+                _log.error("publish denied", code=str(code))
+            # Confirms among them mean that no gateway ever hears what is stored, and all send it again for ever.
+            self._denied = f"the broker denied a message of ours: {code}"
         self._acknowledged.put((client, mid))
         self._wake.set()
 
@@ -340,3 +345,40 @@ class Broker:
                 if message is not None and message[0] not in self._retained:
                     self._retained[message[0]] = message[1]
         sent.clear()
+
+
+class _TlsContext(ssl.SSLContext):
+    """Remembers what the peer said of our certificate: in TLS 1.3 that comes after the handshake, and paho drops it."""
+
+    refusal: str = ""
+
+
+class _TlsSocket(ssl.SSLSocket):
+    """Closed when its handshake fails: paho forgets it then."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        try:
+            return super().recv(buflen, flags)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            if isinstance(self.context, _TlsContext):
+                self.context.refusal = str(error)
+            raise
+
+
+def _tls_context(tls: Tls) -> _TlsContext:
+    context = _TlsContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslsocket_class = _TlsSocket
+    context.load_verify_locations(tls.ca_file)
+    if tls.cert_file is not None:
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+    return context

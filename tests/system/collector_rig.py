@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -107,7 +107,14 @@ class Rig:
 class FakeGateway:
     """A gateway's spool: batches by number, deleted when confirmed, sent again on demand."""
 
-    def __init__(self, broker: Mosquitto, name: str = "gw-1", points: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        broker: Mosquitto,
+        name: str = "gw-1",
+        points: Mapping[str, str] | None = None,
+        *,
+        prepare: Callable[[paho.Client], None] | None = None,
+    ) -> None:
         self.name = name
         self.topics = GatewayTopics(name)
         self.spool: dict[int, bytes] = {}
@@ -123,6 +130,8 @@ class FakeGateway:
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = lambda *_arguments: self._subscribed.set()
         self._client.on_message = lambda _client, _data, message: self._on_confirm(bytes(message.payload))
+        if prepare is not None:
+            prepare(self._client)
         self._client.connect("127.0.0.1", broker.port)
         self._client.loop_start()
         assert self._subscribed.wait(20)

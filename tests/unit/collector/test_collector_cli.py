@@ -261,6 +261,7 @@ def test_status_finds_trouble(run: Commands, facts: dict[str, Any], state: str) 
         ("store", "database_not_found: x", "Create the database", "Tạo cơ sở dữ liệu"),
         ("store", "http_302: x", "url", "url"),
         ("broker", "the broker refused the connection: Not authorized", "password_file", "password_file"),
+        ("broker", "the broker denied a message of ours: Not authorized", "access list", "danh sách quyền"),
         ("broker", "127.0.0.1:1: [SSL: CERTIFICATE_VERIFY_FAILED] x", "ca_file", "ca_file"),
         ("broker", "127.0.0.1:1: [Errno 111] Connection refused", "Start the broker", "Khởi động broker"),
         ("alarms", "disk I/O error", "state_dir", "state_dir"),
