@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
-from config.language import LANGUAGES
+from config.click_words import translate_click
+from config.language import LANGUAGES, process_language
 from firmware_sim.cli.texts import TEXTS
 
 if TYPE_CHECKING:
@@ -46,7 +47,14 @@ def _fail_config(error: Exception, *, as_json: bool) -> None:
     sys.exit(EXIT_CONFIG)
 
 
-@click.group(help=TEXTS.text("main_help"), epilog=TEXTS.text("exit_codes"), context_settings=_HELP)
+class _Main(click.Group):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Be called as the command: Click's own words are told in the reader's language."""
+        translate_click(process_language())
+        return super().__call__(*args, **kwargs)
+
+
+@click.group(cls=_Main, help=TEXTS.text("main_help"), epilog=TEXTS.text("exit_codes"), context_settings=_HELP)
 @click.version_option(package_name="lamplighter", help=TEXTS.text("version_help"))
 @click.option("--lang", type=click.Choice(LANGUAGES), expose_value=False, help=TEXTS.text("lang_help"))
 def main() -> None:

@@ -18,7 +18,6 @@ TEXTS: Final = Texts(
         ),
         "lang_help": ("Language of all texts.", "Ngôn ngữ hiển thị."),
         "version_help": ("Show the version and exit.", "Hiện phiên bản rồi thoát."),
-        "help_help": ("Show this text and exit.", "Hiện phần trợ giúp này rồi thoát."),
         "run_help": (
             "Run the cabinets of CONFIG until SIGTERM or Ctrl-C.",
             "Chạy các tủ trong CONFIG cho đến khi nhận SIGTERM hoặc Ctrl-C.",

@@ -462,6 +462,16 @@ def test_a_taken_port_and_a_taken_path_end_the_command_with_1(tmp_path: Path) ->
     assert (tmp_path / "bus-1").read_text(encoding="utf-8") == "a file of somebody"
 
 
+def test_the_command_speaks_vietnamese_throughout() -> None:
+    command = [sys.executable, "-m", "firmware_sim", "--lang", "vi"]
+    help_text = subprocess.run([*command, "run", "--help"], capture_output=True, text=True, check=True).stdout
+    assert "Cách dùng:" in help_text
+    assert "Hiện trợ giúp này rồi thoát." in help_text
+    refused = subprocess.run([*command, "dance"], capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "Không có lệnh 'dance'." in refused.stderr
+
+
 def test_a_second_simulator_takes_nothing_from_the_first(tmp_path: Path) -> None:
     config = write_config(tmp_path)
     first = Process(tmp_path, str(config))

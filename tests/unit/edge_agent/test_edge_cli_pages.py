@@ -9,12 +9,13 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from config import click_words
 from config.city import City
 from config.collector import CollectorConfig
 from config.language import LANGUAGES, Language, cells
 from config.loader import load_document
 from contract.schedule import Schedule
-from edge_agent.cli import click_words, status_page
+from edge_agent.cli import status_page
 from edge_agent.cli.commands import edge_agent
 from edge_agent.cli.exit_codes import MEANINGS, ExitCode
 from edge_agent.cli.status import read_spool
