@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,11 +123,11 @@ class AlarmStore:
         with self._lock:
             self._database.close()
 
-    def engine_states(self) -> dict[str, dict[str, Any]]:
-        """Return what was saved of each gateway."""
+    def engine_states(self) -> dict[str, str]:
+        """Return what was saved of each gateway, as JSON."""
         with self._lock:
             rows = self._database.execute("SELECT gateway, body FROM engine").fetchall()
-        return {gateway: orjson.loads(body) for gateway, body in rows}
+        return dict(rows)
 
     def commit(
         self,
@@ -249,6 +250,24 @@ class AlarmStore:
                 "UPDATE outbox SET attempts = attempts + 1, next_ms = ?, error = ? WHERE id = ?",
                 (next_ms, error[:200], identity),
             )
+
+    def clock_set(self, by_ms: int) -> None:
+        """Move the next tries along with our clock."""
+        with self._transaction() as database:
+            database.execute("UPDATE outbox SET next_ms = max(0, next_ms + ?) WHERE sent_ms IS NULL", (by_ms,))
+
+    def retire(self, active: AbstractSet[tuple[str, str]], now_ms: int) -> int:
+        """End what is shown as active of sites and rules that no longer exist; return how many those were."""
+        gone = [shown for shown in self.shown() if shown.active and (shown.site, shown.name) not in active]
+        with self._transaction() as database:
+            for shown in gone:
+                body = shown.body | {"active": False, "state": "normal", "since": None}
+                database.execute(
+                    "UPDATE alarm SET active = 0, state = 'normal', changed_ms = ?, body = ?"
+                    " WHERE site = ? AND name = ?",
+                    (now_ms, orjson.dumps(body).decode(), shown.site, shown.name),
+                )
+        return len(gone)
 
     def waiting_count(self) -> int:
         """Return how many messages wait."""
