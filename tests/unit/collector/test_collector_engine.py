@@ -66,6 +66,16 @@ def test_a_batch_without_a_clock_is_evaluated_but_never_stored_or_confirmed(part
     assert parts.metrics.value("batches_waiting") == 1
 
 
+def test_times_that_mean_nothing_make_no_lag(parts: EngineParts) -> None:
+    parts.describe()
+    parts.send("up/live", batch_payload(1))
+    parts.send("up/event", batch_payload(2, t0=1_577_836_800_000, clk="waiting", age_ms=5))
+    (record,) = parts.gateways.records()
+    assert (record.lag_ms, record.seq) == (500, 2)
+    (facts,) = parts.gateways.facts(NOW_MS)
+    assert facts.fields["lag_s"] == 0.5
+
+
 def test_a_device_of_another_gateway_is_neither_evaluated_nor_stored_here(parts: EngineParts) -> None:
     parts.describe()
     parts.send("up/live", batch_payload(devices={"m1": {"u1": [1.0]}, "stolen": {"u1": [2.0]}}))
