@@ -30,7 +30,7 @@ from collector.shell.store_queue import StoreQueue
 from collector.shell.store_writer import StoreWriter
 from collector.shell.stores import Store
 from config.collector import CollectorConfig, SqliteStore
-from contract.topics import COLLECTOR_SUBSCRIPTIONS
+from contract.topics import COLLECTOR_SUBSCRIPTIONS, GatewayTopics
 
 DEAD_LETTER_FILE: Final = "dead_letter.jsonl"
 POISON_FILE: Final = "poison.jsonl"
@@ -137,6 +137,7 @@ class Collector:
             poison=poison,
             metrics=metrics,
             now_ms=now_ms,
+            fetch_meta=lambda gateway: self.broker.fetch_retained(GatewayTopics(gateway, root).meta),
         )
         self.writer = StoreWriter(
             store=store,

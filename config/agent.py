@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from config.loader import At, StrictModel, refuse, twice
+from config.loader import At, StrictModel, no_such, refuse, twice
 from config.points import Name, check_field
+from config.texts import TEXTS
 from contract.batch import MAX_POINTS_PER_DEVICE
-from contract.topics import BUILT_IN_DEVICES, DEFAULT_ROOT, RESERVED_DEVICES, RESERVED_GATEWAYS, check_name
+from contract.topics import BUILT_IN_DEVICES, DEFAULT_ROOT, RESERVED_DEVICES, RESERVED_GATEWAYS
 
 PointId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}/[a-z0-9][a-z0-9_-]{0,63}$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -37,8 +38,8 @@ class Place(StrictModel):
 
         try:
             ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"no time zone '{zone}'; write one such as Asia/Ho_Chi_Minh") from error
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder of zones, such as Asia
+            raise ValueError(TEXTS.text("no_zone", zone=zone)) from error
         return zone
 
 
@@ -58,7 +59,7 @@ class Tls(StrictModel):
     @model_validator(mode="after")
     def _both(self) -> Tls:
         if (self.cert_file is None) != (self.key_file is None):
-            raise At(("key_file" if self.cert_file is None else "cert_file",), "cert_file and key_file stand together")
+            raise At(("key_file" if self.cert_file is None else "cert_file",), TEXTS.text("tls_pair"))
         return self
 
 
@@ -109,6 +110,17 @@ class SpoolLimits(StrictModel):
     commit_interval_s: Annotated[float, Field(ge=0.05, le=60)] = 1.0
 
 
+def unreserved(name: str, reserved: frozenset[str]) -> str:
+    """Return a name that no topic of ours has taken.
+
+    Raises:
+        ValueError: It is one of those.
+    """
+    if name in reserved:
+        raise ValueError(TEXTS.text("reserved", name=name))
+    return name
+
+
 class SerialLine(StrictModel):
     """One RS-485 or RS-232 line.
 
@@ -132,6 +144,11 @@ class SerialLine(StrictModel):
     timeout_s: Annotated[float, Field(gt=0, le=10)] = 0.5
     quiet_pause_s: Annotated[float, Field(ge=0, le=10)] | None = None
 
+    @property
+    def address(self) -> str:
+        """What only one line may hold."""
+        return self.port
+
 
 class TcpLine(StrictModel):
     """One Modbus TCP host and port; one connection whatever number of units stands behind it.
@@ -149,6 +166,11 @@ class TcpLine(StrictModel):
     host: str
     port: Annotated[int, Field(ge=1, le=65535)] = 502
     timeout_s: Annotated[float, Field(gt=0, le=30)] = 1.0
+
+    @property
+    def address(self) -> str:
+        """What only one line may hold."""
+        return f"{self.host.lower()}:{self.port}"
 
 
 Line = Annotated[SerialLine | TcpLine, Field(discriminator="kind")]
@@ -192,7 +214,7 @@ class DeviceConfig(StrictModel):
     @field_validator("id")
     @classmethod
     def _free(cls, name: str) -> str:
-        return check_name(name, "device", RESERVED_DEVICES | BUILT_IN_DEVICES)
+        return unreserved(name, RESERVED_DEVICES | BUILT_IN_DEVICES)
 
     @model_validator(mode="after")
     def _names_differ(self) -> DeviceConfig:
@@ -200,7 +222,7 @@ class DeviceConfig(StrictModel):
         findings = []
         for key, name in self.names.items():
             if name in seen:
-                findings.append(At(("names", key), f"'{name}' is already the name of '{seen[name]}'"))
+                findings.append(At(("names", key), TEXTS.text("renamed_twice", name=name, key=seen[name])))
             seen.setdefault(name, key)
         refuse(findings)
         return self
@@ -229,7 +251,7 @@ class Allowed(StrictModel):
     @model_validator(mode="after")
     def _rises(self) -> Allowed:
         if self.low > self.high:
-            raise At(("high",), f"high {self.high:g} lies below low {self.low:g}")
+            raise At(("high",), TEXTS.text("high_below_low", high=self.high, low=self.low))
         return self
 
 
@@ -295,21 +317,27 @@ class AgentConfig(StrictModel):
     @field_validator("gateway")
     @classmethod
     def _free(cls, name: str) -> str:
-        return check_name(name, "gateway", RESERVED_GATEWAYS)
+        return unreserved(name, RESERVED_GATEWAYS)
 
     @model_validator(mode="after")
     def _refers(self) -> AgentConfig:
         lines = [line.id for line in self.lines]
         findings = twice(("lines",), "id", lines) + twice(("devices",), "id", [device.id for device in self.devices])
+        owners: dict[str, str] = {}
+        for index, line in enumerate(self.lines):
+            other = owners.setdefault(line.address, line.id)
+            if other != line.id:
+                key = "port" if isinstance(line, SerialLine) else "host"
+                message = TEXTS.text("same_line", other=other, address=line.address)
+                findings.append(At(("lines", index, key), message))
         for index, device in enumerate(self.devices):
             if device.line not in lines:
-                there = ", ".join(lines) or "none"
-                findings.append(At(("devices", index, "line"), f"no line '{device.line}'; there are: {there}"))
+                findings.append(At(("devices", index, "line"), no_such("line", device.line, lines)))
         points = [allowed.point for allowed in self.commands.allow]
         for index, point in enumerate(self.lighting.outputs if self.lighting else ()):
             if point not in points:
-                findings.append(At(("lighting", "outputs", index), f"commands.allow does not list '{point}'"))
+                findings.append(At(("lighting", "outputs", index), TEXTS.text("not_allowed", point=point)))
         if self.lighting and self.place is None:
-            findings.append(At(("lighting",), "lighting needs 'place': the sun and the hour depend on it"))
+            findings.append(At(("lighting",), TEXTS.text("lighting_place")))
         refuse(findings)
         return self

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from config.agent import Place
-from config.loader import At, StrictModel, refuse, twice
+from config.loader import At, StrictModel, no_such, refuse, twice
 from config.points import Name
+from config.texts import TEXTS
 
 CabinetClass = Literal["lighting", "traffic_signal", "warning_ac", "warning_solar"]
 
@@ -130,11 +131,10 @@ class City(StrictModel):
         seen: set[str] = set()
         for index, cabinet in enumerate(self.cabinets):
             if cabinet.id in seen:
-                findings.append(At(("cabinets", index, "id"), f"cabinet '{cabinet.id}' stands twice"))
+                findings.append(At(("cabinets", index, "id"), TEXTS.text("cabinet_twice", name=cabinet.id)))
             seen.add(cabinet.id)
             for what, name in (("crew", cabinet.crew), ("ward", cabinet.ward), ("feeder", cabinet.feeder)):
                 if name is not None and name not in known[what]:
-                    there = ", ".join(known[what]) or "none"
-                    findings.append(At(("cabinets", index, what), f"no {what} '{name}'; there are: {there}"))
+                    findings.append(At(("cabinets", index, what), no_such(what, name, known[what])))
         refuse(findings)
         return self

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from config.agent import Mqtt
 from config.loader import At, StrictModel, refuse, twice
 from config.points import Name
+from config.texts import TEXTS
 
 
 class SqliteStore(StrictModel):
@@ -56,7 +57,7 @@ class InfluxStore(StrictModel):
     @classmethod
     def _without_password(cls, url: str) -> str:
         if not re.match(r"^https?://[^/@]+(/.*)?$", url):
-            raise ValueError("write http://host:port or https://host:port; the user stands in username")
+            raise ValueError(TEXTS.text("store_url"))
         return url.rstrip("/")
 
 
@@ -77,9 +78,9 @@ class Channel(StrictModel):
     @model_validator(mode="after")
     def _one(self) -> Channel:
         if (self.url is None) == (self.url_file is None):
-            raise ValueError("give either url or url_file")
+            raise ValueError(TEXTS.text("one_url"))
         if self.url and re.search(r"//[^/]*:[^/]*@", self.url):
-            raise At(("url",), "this url carries a password: put it into a file and name that as url_file")
+            raise At(("url",), TEXTS.text("url_password"))
         return self
 
 

@@ -15,9 +15,12 @@ from typing import Any, Final
 import yaml
 
 from config.errors import ConfigErrors, ConfigProblem
+from config.texts import TEXTS
 
 MAX_DEPTH: Final = 32
 MAX_INTEGER_DIGITS: Final = 20
+ALIAS: Final = "alias"
+DEEP: Final = "nested too deeply"
 
 Location = tuple[int | str, ...]
 Positions = dict[Location, yaml.Mark]
@@ -38,11 +41,8 @@ class _CoreSchemaLoader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         alias = self.check_event(yaml.AliasEvent)
         if alias or self._depth > MAX_DEPTH:
-            problem = (
-                "aliases (*name) are not read; write it out" if alias else f"nested deeper than {MAX_DEPTH} levels"
-            )
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call] # the stubs leave it out
-            raise yaml.composer.ComposerError(None, None, problem, mark)
+            raise yaml.composer.ComposerError(None, None, ALIAS if alias else DEEP, mark)
         self._depth += 1
         node = super().compose_node(parent, index)
         self._depth -= 1
@@ -65,7 +65,7 @@ for _name, _pattern, _first in (
 def _int_of(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
     text = str(loader.construct_scalar(node))
     if len(text) > MAX_INTEGER_DIGITS:
-        raise ValueError(f"an integer has at most {MAX_INTEGER_DIGITS} digits")
+        raise ValueError(TEXTS.text("digits", digits=MAX_INTEGER_DIGITS))
     return int(text, {"0x": 16, "0o": 8}.get(text[:2], 10))
 
 
@@ -125,25 +125,27 @@ class _Builder:
             return self._mapping(node, location)
         if isinstance(node, yaml.SequenceNode) and node.tag == f"{_TAG}seq":
             return [self.value(item, (*location, index)) for index, item in enumerate(node.value)]
-        try:
-            if node.tag not in _SCALARS:
-                raise ValueError(f"tags ({node.tag.replace(_TAG, '!!')}) are not read")  # noqa: TRY301 - one way to tell
-            return self._loader.construct_object(node)
-        except (yaml.YAMLError, ValueError) as error:
-            self._document.broken.add(location)
-            self._document.problem(node.start_mark, f"cannot be read: {_what(error)}")
-            return None
+        message = TEXTS.text("tag", tag=node.tag.replace(_TAG, "!!"))
+        if node.tag in _SCALARS:
+            try:
+                return self._loader.construct_object(node)
+            except (yaml.YAMLError, ValueError) as error:
+                message = _what(error)
+        self._document.broken.add(location)
+        self._document.problem(node.start_mark, message)
+        return None
 
     def _mapping(self, node: yaml.MappingNode, location: Location) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                self._document.problem(key_node.start_mark, "a key must be a plain word")
+                self._document.problem(key_node.start_mark, TEXTS.text("key_no_word"))
                 continue
             key = str(key_node.value)
             if key in result:
                 first = self._document.keys[(*location, key)]
-                self._document.problem(key_node.start_mark, f"'{key}' stands twice, first in line {first.line + 1}")
+                message = TEXTS.text("key_twice", key=key, line=first.line + 1)
+                self._document.problem(key_node.start_mark, message)
                 continue
             self._document.keys[(*location, key)] = key_node.start_mark
             result[key] = self.value(value_node, (*location, key))
@@ -157,6 +159,35 @@ def _what(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
+_SYNTAX: Final = (
+    (ALIAS, "yaml_alias", False),
+    (DEEP, "yaml_deep", False),
+    (r"found character '\\t'", "yaml_tab", False),
+    (r"found character '(?P<character>.)' that cannot start", "yaml_first_character", False),
+    (r"expected <block end>, but found '-'|sequence entries are not allowed", "yaml_dash", False),
+    (r"expected <block end>", "yaml_indent", False),
+    (r"mapping values are not allowed", "yaml_colon", False),
+    (r"could not find expected ':'", "yaml_no_colon", True),
+    (r"found unexpected end of stream|found unexpected document separator", "yaml_quote", True),
+    (r"found unknown escape|expected escape sequence", "yaml_escape", False),
+    (r"expected ',' or '[\]}]'", "yaml_bracket", True),
+    (r"found another document", "yaml_document", False),
+)
+"""PyYAML's words, ours for them, and whether the fault lies where the construct begins, not where it was noticed."""
+
+
+def _syntax(error: yaml.MarkedYAMLError) -> tuple[yaml.Mark | None, str]:
+    """Return where a file stops being YAML, and why, in the words of whoever wrote it."""
+    noticed = error.problem_mark or error.context_mark
+    for pattern, key, at_beginning in _SYNTAX:
+        if match := re.search(pattern, error.problem or ""):
+            character = match.groupdict().get("character")
+            line = noticed.line + 1 if noticed else 1
+            text = TEXTS.text(key, character=character, line=line, depth=MAX_DEPTH)
+            return (error.context_mark or noticed) if at_beginning else noticed, text
+    return noticed, TEXTS.text("yaml", problem=_what(error))
+
+
 def read_document(text: str, file: Path) -> Document:
     """Return the data of YAML text.
 
@@ -168,21 +199,20 @@ def read_document(text: str, file: Path) -> Document:
         loader = _CoreSchemaLoader(text)
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark, message = _syntax(error)
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise ConfigErrors([ConfigProblem(file, line, column, f"not YAML: {_what(error)}")]) from error
+        raise ConfigErrors([ConfigProblem(file, line, column, message)]) from error
     except yaml.reader.ReaderError as error:
         before = text[: error.position].rpartition("\n")
         line = text.count("\n", 0, error.position) + 1
-        message = f"not YAML: the character {error.character!r} may not stand in it"
-        if isinstance(error.character, int):
-            message = f"not YAML: the character U+{error.character:04X} may not stand in it"
+        code = error.character if isinstance(error.character, int) else ord(error.character)
+        message = TEXTS.text("yaml_character", character=f"U+{code:04X}")
         raise ConfigErrors([ConfigProblem(file, line, len(before[2]) + 1, message)]) from error
     finally:
         if loader is not None:
             loader.dispose()
     if node is None:
-        raise ConfigErrors([ConfigProblem(file, 1, 1, "the file is empty")])
+        raise ConfigErrors([ConfigProblem(file, 1, 1, TEXTS.text("empty_file"))])
     document = Document(file)
     document.data = _Builder(document, loader).value(node, ())
     return document

@@ -54,6 +54,9 @@ class Texts:
         template = self._table[key][language or process_language()]
         return template.format(**facts) if facts else template
 
+    def __contains__(self, key: object) -> bool:
+        return key in self._table
+
     def keys(self) -> tuple[str, ...]:
         """Return every key, for tests that hold both languages to the same places for facts."""
         return tuple(self._table)

@@ -12,9 +12,12 @@ from pydantic_core import ErrorDetails
 
 from config.document import Document, Location, read_document
 from config.errors import ConfigErrors, ConfigProblem
-from config.wording import in_file, meant_as_tag, wording
+from config.texts import TEXTS
+from config.wording import in_file, meant_as_key, meant_as_tag, near, wording
 
 MAX_FILE_BYTES: Final = 4 * 1024 * 1024
+MAX_LISTED: Final = 20
+"""Names that a finding repeats: a city has hundreds of cabinets."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -47,10 +50,19 @@ def refuse(findings: Sequence[At]) -> None:
 def twice(location: Location, key: str, names: Sequence[str]) -> list[At]:
     """Return a finding for every repeated name of a list of named things, at its key."""
     return [
-        At((*location, index, key), f"'{name}' stands twice; it is already number {names.index(name) + 1} of the list")
+        At((*location, index, key), TEXTS.text("twice_in_list", name=name, number=names.index(name) + 1))
         for index, name in enumerate(names)
         if name in names[:index]
     ]
+
+
+def no_such(what: str, name: str, there: Sequence[str]) -> str:
+    """Return the finding that a name points at nothing, with what there is instead."""
+    listed = list(dict.fromkeys(there))
+    meant = near(name, listed)
+    names = ", ".join(listed[:MAX_LISTED]) + (", …" if len(listed) > MAX_LISTED else "")
+    text = TEXTS.text("no_such", what=TEXTS.text(what), name=name, names=names or TEXTS.text("none"))
+    return f"{text}; {TEXTS.text('meant', name=meant)}" if meant else text
 
 
 def resolve(base: Path, path: Path) -> Path:
@@ -108,9 +120,17 @@ def load_text(text: str, file: Path, model: type[Model]) -> Model:
         result = model.model_validate_json(json.dumps(document.data), strict=True)
     except ValidationError as error:
         details = error.errors(include_url=False)
+        meant = {
+            meant_as_key(model, in_file(model, detail["loc"], document), document)
+            for detail in details
+            if detail["type"] == "extra_forbidden"
+        }
         for detail in details:
             # A list whose items are wrong counts as empty, too: once is enough.
             if detail["type"] == "too_short" and document.given(detail["loc"]):
+                continue
+            # So does a key that stands there misspelt.
+            if detail["type"] == "missing" and (*in_file(model, detail["loc"], document), detail["loc"][-1]) in meant:
                 continue
             problems += _problems(detail, document, model)
     if problems:
@@ -118,26 +138,50 @@ def load_text(text: str, file: Path, model: type[Model]) -> Model:
     return result
 
 
+class UnreadableFileError(ConfigErrors):
+    """A file that could not even be opened; whoever knows where it is named says it there.
+
+    Attributes:
+        reason: Why, without the file's name.
+    """
+
+    def __init__(self, file: Path, reason: str) -> None:
+        super().__init__([ConfigProblem(file, 1, 1, reason)])
+        self.reason = reason
+
+
+def not_readable(error: OSError) -> str:
+    """Return why a file cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return TEXTS.text("no_such_file")
+    if isinstance(error, PermissionError):
+        return TEXTS.text("not_permitted")
+    return TEXTS.text("not_readable", error=error.strerror)
+
+
 def read_text(file: Path) -> str:
     """Return the text of a configuration file.
 
     Raises:
-        ConfigErrors: It cannot be read, is too large, or is not UTF-8.
+        UnreadableFileError: The file cannot be opened.
+        ConfigErrors: It is too large, or not UTF-8.
     """
     try:
         if not file.is_file() and file.exists():
-            raise ConfigErrors([ConfigProblem(file, 1, 1, "is not a file")])
+            raise ConfigErrors([ConfigProblem(file, 1, 1, TEXTS.text("not_a_file"))])
         with file.open("rb") as stream:
             content = stream.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
-            raise ConfigErrors([ConfigProblem(file, 1, 1, f"larger than {MAX_FILE_BYTES} bytes")])
+            raise ConfigErrors([ConfigProblem(file, 1, 1, TEXTS.text("too_large", bytes=MAX_FILE_BYTES))])
+        if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:4]:
+            raise ConfigErrors([ConfigProblem(file, 1, 1, TEXTS.text("utf16"))])
         return content.decode("utf-8-sig").replace("\r\n", "\n")
     except OSError as error:
-        raise ConfigErrors([ConfigProblem(file, 1, 1, f"cannot be read: {error.strerror}")]) from error
+        raise UnreadableFileError(file, not_readable(error)) from error
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode("utf-8-sig")
         line, column = before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1
-        raise ConfigErrors([ConfigProblem(file, line, column, "not UTF-8 text")]) from error
+        raise ConfigErrors([ConfigProblem(file, line, column, TEXTS.text("not_utf8"))]) from error
 
 
 def load_document(file: Path, model: type[Model]) -> Model:
@@ -146,6 +190,7 @@ def load_document(file: Path, model: type[Model]) -> Model:
     Paths in the result stand as they were written; `resolve(file.parent, path)` says where they point.
 
     Raises:
-        ConfigErrors: The file cannot be read, or anything in it is wrong.
+        UnreadableFileError: The file cannot be opened.
+        ConfigErrors: Anything in it is wrong.
     """
     return load_text(read_text(file), file, model)

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, field_validator, model_validator
 
 from config.loader import At, StrictModel, refuse
+from config.texts import TEXTS
 from contract.reading import NAME_PATTERN
 from contract.state import PointKind
 
@@ -49,7 +50,7 @@ def check_field(key: str) -> str:
         ValueError: It is taken: `q_<key>` says why a value is not GOOD, `gw`, `dev` and `time` are the store's own.
     """
     if key.startswith("q_") or key in {"gw", "dev", "time"}:
-        raise ValueError(f"'{key}' is taken in the store (q_…, gw, dev, time): choose another name")
+        raise ValueError(TEXTS.text("field_taken", key=key))
     return key
 
 
@@ -115,13 +116,13 @@ class PointSpec(StrictModel):
     def _bounds_agree(self) -> PointSpec:
         findings = []
         if list(self.urgent_levels) != sorted(set(self.urgent_levels)):
-            findings.append(At(("urgent_levels",), "urgent_levels must rise"))
+            findings.append(At(("urgent_levels",), TEXTS.text("levels_rise")))
         if self.low is not None and self.high is not None and self.low >= self.high:
-            findings.append(At(("low",), "low must lie below high"))
+            findings.append(At(("low",), TEXTS.text("low_below_high")))
         if self.scale == 0:
-            findings.append(At(("scale",), "scale 0 makes every value 0"))
+            findings.append(At(("scale",), TEXTS.text("scale_zero")))
         if self.interval_s is not None and self.poll == "once":
-            findings.append(At(("interval_s",), "a point that is read once has no interval"))
+            findings.append(At(("interval_s",), TEXTS.text("once_interval")))
         refuse(findings)
         return self
 
@@ -185,9 +186,9 @@ class QualityWord(Register):
     @model_validator(mode="after")
     def _says_something(self) -> QualityWord:
         if not (self.good or self.uncertain or self.bad_bits or self.uncertain_bits or self.below is not None):
-            raise At((), "say what its codes mean: good, uncertain, bad_bits, uncertain_bits or below")
+            raise At((), TEXTS.text("quality_says_nothing"))
         if self.bits is not None and self.bits[0] > self.bits[1]:
-            raise At(("bits",), "write [first, last], counted from bit 0")
+            raise At(("bits",), TEXTS.text("bits_form"))
         return self
 
 
@@ -258,22 +259,22 @@ class RegisterPoint(PointSpec):
         one_bit = self.bits is not None and self.bits[0] == self.bits[1]
         findings = []
         if is_bit_table != (self.type == "bool") and not (self.type == "bool" and one_bit):
-            findings.append(At(("type",), f"table {self.table} holds no {self.type}"))
+            findings.append(At(("type",), TEXTS.text("table_type", table=self.table, type=self.type)))
         if (self.type == "string") != (self.registers is not None):
-            findings.append(At(("registers",), "a string, and nothing else, says how many registers it takes"))
+            findings.append(At(("registers",), TEXTS.text("string_registers")))
         findings += self._bit_findings(is_bit_table=is_bit_table)
         plain = not (self.bits or self.labels or self.companions or self.type in {"string", "bcd16", "bcd32"})
         if self.writable and self.table not in {"coil", "holding"}:
-            findings.append(At(("writable",), f"table {self.table} cannot be written"))
+            findings.append(At(("writable",), TEXTS.text("table_write", table=self.table)))
         elif self.writable and not plain:
-            findings.append(At(("writable",), "only whole plain numbers and coils can be written"))
+            findings.append(At(("writable",), TEXTS.text("plain_write")))
         if self.companions and (is_bit_table or self.type == "string"):
-            findings.append(At(("type",), f"a {self.type} depends on no other register"))
+            findings.append(At(("type",), TEXTS.text("no_companion", type=self.type)))
         for name, one in (("quality", self.quality), ("exponent", self.exponent), ("addend", self.addend)):
             if one is not None and one.address + one.width > 65536:
-                findings.append(At((name, "address"), "it runs past address 65535"))
+                findings.append(At((name, "address"), TEXTS.text("address_end")))
         if self.address + self.width > 65536:
-            findings.append(At(("address",), "the point runs past address 65535"))
+            findings.append(At(("address",), TEXTS.text("address_end")))
         return findings
 
     def _bit_findings(self, *, is_bit_table: bool) -> list[At]:
@@ -282,7 +283,7 @@ class RegisterPoint(PointSpec):
         first, last = self.bits
         whole = {"bool", "uint16", "uint32"}
         if is_bit_table or self.type not in whole:
-            return [At(("bits",), "bits belong to a uint16, a uint32, or a bool in a register")]
+            return [At(("bits",), TEXTS.text("bits_type"))]
         if first > last:
-            return [At(("bits",), "write [first, last], counted from bit 0")]
-        return [At(("bits",), f"a {self.type} has no bit {last}")] if last >= 16 * self.width else []
+            return [At(("bits",), TEXTS.text("bits_form"))]
+        return [At(("bits",), TEXTS.text("no_bit", type=self.type, bit=last))] if last >= 16 * self.width else []

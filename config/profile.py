@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from config.errors import ConfigErrors, ConfigProblem
 from config.loader import At, StrictModel, load_text, read_text, refuse, resolve, twice
 from config.points import Address, FieldPoint, Name, PointSpec, RegisterPoint, Table
+from config.texts import TEXTS
 from contract.batch import MAX_POINTS_PER_DEVICE
 from contract.reading import Value
 
@@ -63,7 +64,7 @@ class Condition(StrictModel):
     def _decides(self) -> Condition:
         number = self.low is not None and self.high is not None
         if number == (self.begins is not None):
-            raise At((), "a probe has either low and high, or begins")
+            raise At((), TEXTS.text("probe_form"))
         return self
 
     def holds(self, value: Value | None) -> bool:
@@ -205,7 +206,7 @@ class ModbusProfile(Profile):
         for index, condition in enumerate(self.probe.conditions if self.probe else ()):
             if condition.point not in keys:
                 where = ("probe", "also", index - 1, "point") if index else ("probe", "point")
-                findings.append(At(where, f"there is no point '{condition.point}'"))
+                findings.append(At(where, TEXTS.text("no_point", point=condition.point)))
         refuse(findings)
         return self
 
@@ -279,9 +280,8 @@ def load_profile(name_or_path: str, base: Path | None = None) -> ModbusProfile |
         return _load(resolve(base or Path(), Path(name_or_path)))
     shipped = shipped_profiles()
     if name_or_path not in shipped:
-        raise ConfigErrors(
-            [ConfigProblem(Path(name_or_path), 1, 1, f"no such profile; there are: {', '.join(shipped)}")]
-        )
+        message = TEXTS.text("no_profile", names=", ".join(shipped))
+        raise ConfigErrors([ConfigProblem(Path(name_or_path), 1, 1, message)])
     return _load(shipped[name_or_path])
 
 
@@ -301,7 +301,6 @@ def load_modbus_profile(name_or_path: str, base: Path | None = None) -> ModbusPr
     """
     profile = load_profile(name_or_path, base)
     if not isinstance(profile, ModbusProfile):
-        raise ConfigErrors(
-            [ConfigProblem(Path(name_or_path), 1, 1, f"speaks {profile.protocol}; a profile for modbus is needed")]
-        )
+        message = TEXTS.text("not_modbus", protocol=profile.protocol)
+        raise ConfigErrors([ConfigProblem(Path(name_or_path), 1, 1, message)])
     return profile

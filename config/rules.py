@@ -17,6 +17,7 @@ from config.agent import PointId
 from config.errors import ConfigErrors, ConfigProblem
 from config.loader import StrictModel, load_document
 from config.points import Name
+from config.texts import TEXTS
 
 RuleKind = Literal["mains_lost", "phase_loss", "meter_comm", "gateway_offline", "sensor_conflict", "threshold"]
 Window = Literal["lamps_due", "always"]
@@ -42,10 +43,10 @@ class Bilingual(StrictModel):
         try:
             parts = list(string.Formatter().parse(text))
         except ValueError as error:
-            raise ValueError(f"braces do not match: {error}") from error
+            raise ValueError(TEXTS.text("braces", error=error)) from error
         for _, place, spec, conversion in parts:
             if place is not None and (place not in TEXT_PLACES or spec or conversion):
-                raise ValueError(f"no fact '{{{place}}}'; there are: {', '.join(sorted(TEXT_PLACES))}")
+                raise ValueError(TEXTS.text("no_fact", place=place, names=", ".join(sorted(TEXT_PLACES))))
         return text
 
 
@@ -81,7 +82,7 @@ class BaseRule(StrictModel):
     @model_validator(mode="after")
     def _not_itself(self) -> BaseRule:
         if self.rule in self.suppressed_by:
-            raise ValueError(f"suppressed_by names the rule itself: {self.rule}")
+            raise ValueError(TEXTS.text("suppressed_by_itself", rule=self.rule))
         return self
 
 
@@ -164,11 +165,11 @@ class ThresholdRule(BaseRule):
     @model_validator(mode="after")
     def _deadband(self) -> ThresholdRule:
         if (self.above is None) == (self.below is None):
-            raise ValueError("give either above or below")
+            raise ValueError(TEXTS.text("one_limit"))
         if self.above is not None and self.clear_at > self.above:
-            raise ValueError(f"clear_at {self.clear_at:g} lies above the limit {self.above:g}: no deadband")
+            raise ValueError(TEXTS.text("clear_above", clear_at=self.clear_at, limit=self.above))
         if self.below is not None and self.clear_at < self.below:
-            raise ValueError(f"clear_at {self.clear_at:g} lies below the limit {self.below:g}: no deadband")
+            raise ValueError(TEXTS.text("clear_below", clear_at=self.clear_at, limit=self.below))
         return self
 
 
@@ -222,17 +223,18 @@ def load_rules(rule_files: Sequence[Path] | None = None) -> tuple[Rule, ...]:
     names = [rule.rule for rule in loaded.values()]
     for file, rule in loaded.items():
         if names.count(rule.rule) > 1:
-            problems.append(ConfigProblem(file, 1, 1, f"rule '{rule.rule}' stands in more than one file"))
+            problems.append(ConfigProblem(file, 1, 1, TEXTS.text("rule_twice", rule=rule.rule)))
         unknown = sorted(set(rule.suppressed_by) - set(names))
         if unknown and not problems:
-            problems.append(
-                ConfigProblem(file, 1, 1, f"suppressed_by names {', '.join(unknown)}; there are: {', '.join(names)}")
-            )
+            message = TEXTS.text("no_suppressor", unknown=", ".join(unknown), names=", ".join(names))
+            problems.append(ConfigProblem(file, 1, 1, message))
     kinds = [rule.kind for rule in loaded.values()]
     if kinds.count("gateway_offline") > 1:
-        problems.append(ConfigProblem(next(iter(loaded)), 1, 1, "more than one rule of kind gateway_offline"))
+        problems.append(ConfigProblem(next(iter(loaded)), 1, 1, TEXTS.text("one_offline_rule")))
     if len(loaded) > MAX_RULES:
-        problems.append(ConfigProblem(next(iter(loaded)), 1, 1, f"{len(loaded)} rules; at most {MAX_RULES}"))
+        problems.append(
+            ConfigProblem(next(iter(loaded)), 1, 1, TEXTS.text("too_many_rules", count=len(loaded), most=MAX_RULES))
+        )
     if problems:
         raise ConfigErrors(problems)
     return tuple(loaded.values())

@@ -11,24 +11,30 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from config.document import Document, Location
+from config.texts import TEXTS
 
 MAX_SHOWN: Final = 60
 """Characters of a wrong value that are repeated in a message."""
 
 _NAME: Final = r"[a-z0-9][a-z0-9_-]{0,63}"
 """The pattern of names, written again: the simulator loads its files here and shares nothing of the contract."""
-_HINTS: Final = {
-    "bool_type": "write true or false",
-    "string_type": "put it in quotes",
+_FORMS: Final = {
+    f"^{_NAME}$": "name_form",
+    f"^{_NAME}/{_NAME}$": "point_form",
+    r"^[a-z0-9_-]+(/[a-z0-9_-]+){0,3}$": "root_form",
 }
-_SHAPES: Final = {
-    "model_type": "must be a mapping: lines of 'key: value'",
-    "model_attributes_type": "must be a mapping: lines of 'key: value'",
-    "dict_type": "must be a mapping: lines of 'key: value'",
-    "tuple_type": "must be a list: lines that begin with '- '",
-    "list_type": "must be a list: lines that begin with '- '",
-    "too_short": "must have at least one item",
+_SAME: Final = {
+    "model_attributes_type": "model_type",
+    "dict_type": "model_type",
+    "tuple_type": "list_type",
+    "int_parsing": "int_type",
+    "int_parsing_size": "int_type",
+    "int_from_float": "int_type",
+    "float_parsing": "float_type",
+    "bool_parsing": "bool_type",
+    "enum": "literal_error",
 }
+"""Kinds of pydantic's findings that are one to whoever wrote the file."""
 _PASSWORD: Final = re.compile(r"//[^/]*@|[?&][^=]*(?:token|key|pass|secret)[^=]*=", re.IGNORECASE)
 
 
@@ -41,19 +47,58 @@ def wording(model: type[BaseModel], location: Location, error: ErrorDetails, doc
         error: As pydantic tells it.
         document: The file.
     """
-    kind = error["type"]
+    kind = _SAME.get(error["type"], error["type"])
     if kind == "missing":
         parent = _path(location[:-1])
-        return f"'{location[-1]}' is missing" + (f" in {parent}" if parent else "")
+        return TEXTS.text("missing_in" if parent else "missing", key=location[-1], where=parent)
     if kind == "extra_forbidden":
         return _unknown(str(location[-1]), _keys(model, location[:-1], document))
     if kind.startswith("union_tag"):
         return _no_such_kind(model, location, error, document)
-    text = _SHAPES.get(kind) or _pattern(error) or error["msg"].removeprefix("Value error, ")
-    if kind in _HINTS and document.given(location) is not None:
-        text = f"{text}; {_HINTS[kind]}"
     where = _path(location)
+    hint = _hint(kind, error, document.given(location))
+    text = "; ".join(part for part in (_text(kind, error), hint) if part)
     return f"{where + ': ' if where else ''}{text}{_shown(error.get('input'))}"
+
+
+def _text(kind: str, error: ErrorDetails) -> str:
+    """Return what is wrong with a value."""
+    facts = {name: _number(fact) for name, fact in error.get("ctx", {}).items()}
+    if kind == "string_pattern_mismatch":
+        kind = _FORMS.get(str(facts["pattern"]), kind)
+    if kind == "literal_error":
+        facts["names"] = ", ".join(_choices(error))
+    if kind in TEXTS:
+        return TEXTS.text(kind, **facts)
+    return error["msg"].removeprefix("Value error, ")
+
+
+def _number(fact: Any) -> Any:
+    return int(fact) if isinstance(fact, float) and fact.is_integer() else fact
+
+
+def _choices(error: ErrorDetails) -> list[str]:
+    expected = str(error.get("ctx", {}).get("expected", ""))
+    return [choice.strip("'") for choice in re.split(r", | or ", expected)]
+
+
+def _hint(kind: str, error: ErrorDetails, given: Any) -> str:
+    """Return how to mend a value, where its form tells."""
+    if kind == "string_type" and isinstance(given, bool | int | float):
+        return TEXTS.text("hint_quotes")
+    if not isinstance(given, str):
+        return ""
+    if kind in {"int_type", "float_type"}:
+        if re.fullmatch(r"[-+]?\d+,\d+", given):
+            return TEXTS.text("hint_point")
+        return TEXTS.text("hint_no_quotes") if re.fullmatch(r"[-+]?\d+(\.\d+)?", given) else ""
+    if kind == "bool_type" and given in {"true", "false"}:
+        return TEXTS.text("hint_no_quotes")
+    if kind == "literal_error":
+        choices = {choice.lower(): choice for choice in _choices(error)}
+        meant = near(given, list(choices))
+        return TEXTS.text("meant", name=choices[meant]) if meant else ""
+    return ""
 
 
 def in_file(model: type[BaseModel], location: Location, document: Document) -> Location:
@@ -86,6 +131,12 @@ def meant_as_tag(model: type[BaseModel], location: Location, key: str, document:
     return str(unknown.get(near(key, list(unknown)), ""))
 
 
+def meant_as_key(model: type[BaseModel], location: Location, document: Document) -> Location:
+    """Return the location of the known key that an unknown one was probably meant to be; () if none."""
+    meant = near(str(location[-1]), _keys(model, location[:-1], document)) if location else ""
+    return (*location[:-1], meant) if meant else ()
+
+
 def near(key: str, known: Sequence[str]) -> str:
     """Return the known word that was probably meant, or nothing; swapped letters are the nearest."""
     key = key.replace("-", "_").lower()
@@ -97,29 +148,24 @@ def _path(location: Location) -> str:
     return ".".join(str(part) for part in location)
 
 
-def _pattern(error: ErrorDetails) -> str:
-    pattern = error.get("ctx", {}).get("pattern", "")
-    if pattern == f"^{_NAME}$":
-        return "a name has 1 to 64 of a-z 0-9 - _ and begins with a letter or digit"
-    if pattern == f"^{_NAME}/{_NAME}$":
-        return "write device/point, each 1 to 64 of a-z 0-9 - _"
-    return ""
-
-
 def _shown(given: Any) -> str:
     if given is None:
-        return " (nothing is given)"
+        return f" ({TEXTS.text('nothing_given')})"
     if not isinstance(given, str | int | float | bool) or len(repr(given)) > MAX_SHOWN:
         return ""
     if isinstance(given, str) and _PASSWORD.search(given):
         return ""
-    return f" (given: {str(given).lower() if isinstance(given, bool) else repr(given)})"
+    value = str(given).lower() if isinstance(given, bool) else repr(given)
+    return f" ({TEXTS.text('given', value=value)})"
 
 
 def _unknown(key: str, known: list[str]) -> str:
+    text = TEXTS.text("unknown", key=key)
+    if not known:
+        return text
     meant = near(key, known)
-    hint = f"did you mean '{meant}'?" if meant else f"known here: {', '.join(known)}"
-    return f"unknown key '{key}'" + (f"; {hint}" if known else "")
+    hint = TEXTS.text("meant", name=meant) if meant else TEXTS.text("known", names=", ".join(known))
+    return f"{text}; {hint}"
 
 
 def _no_such_kind(model: type[BaseModel], location: Location, error: ErrorDetails, document: Document) -> str:
@@ -135,11 +181,11 @@ def _no_such_kind(model: type[BaseModel], location: Location, error: ErrorDetail
     listed = ", ".join(tags)
     if key in given:
         meant = near(str(given[key]), tags)
-        hint = f"; did you mean '{meant}'?" if meant else ""
-        return f"{_path((*location, key))}: '{given[key]}' is none of: {listed}{hint}"
+        text = f"{_path((*location, key))}: {TEXTS.text('none_of', given=given[key], names=listed)}"
+        return f"{text}; {TEXTS.text('meant', name=meant)}" if meant else text
     meant = meant_as_tag(model, location, key, document)
-    hint = f"; did you mean it by '{meant}'?" if meant else ""
-    return f"'{key}' is missing in {_path(location)}; it is one of: {listed}{hint}"
+    text = TEXTS.text("kind_missing", key=key, where=_path(location), names=listed)
+    return f"{text}; {TEXTS.text('meant_by', name=meant)}" if meant else text
 
 
 def _keys(model: type[BaseModel], location: Location, document: Document) -> list[str]:

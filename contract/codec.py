@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from contract.batch import (
     GREATEST_INTEGER,
@@ -57,9 +58,16 @@ def decode(payload: bytes, model: type[Model], max_bytes: int = MAX_BATCH_BYTES)
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
+        first = _telling(error.errors(include_url=False, include_input=False))
         where = ".".join(str(part) for part in first["loc"])
         raise PayloadError("invalid", f"{where}: {first['msg']}"[:256]) from error
+
+
+def _telling(errors: list[ErrorDetails]) -> ErrorDetails:
+    """Return the first finding; of a value that may be of several types that of the type it has."""
+    first = errors[0]
+    beside = [error for error in errors if error["loc"][:-1] == first["loc"][:-1]]
+    return next((error for error in beside if not error["type"].endswith("_type")), first)
 
 
 def _is_deep(data: object) -> bool:

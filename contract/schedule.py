@@ -10,12 +10,13 @@ import re
 from bisect import bisect_right
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Any, Final, LiteralString, Protocol
 from zoneinfo import ZoneInfo
 
 from astral import Observer
 from astral.sun import elevation, eq_of_time
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 SUNSET_ELEVATION_DEGREES: Final = -0.833
 """The upper limb on a flat horizon with mean refraction: 34' + 16'."""
@@ -48,6 +49,11 @@ class Located(Protocol):
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+def _refused(kind: LiteralString, told: LiteralString, **facts: str | int) -> PydanticCustomError:
+    """Return a finding whose kind lets the reader of a file say it in another language."""
+    return PydanticCustomError(kind, told, facts)
 
 
 def _clock_seconds(text: str) -> int | None:
@@ -85,21 +91,26 @@ class Moment(_Frozen):
     def _readable(self) -> Moment:
         sun = _SUN.match(self.at)
         if _clock_seconds(self.at) is None and not sun:
-            raise ValueError(f"'{self.at}' is no time: write 18:45, sunset, sunset-10 or sunrise+5")
+            raise _refused(
+                "no_time", "'{given}' is no time: write 18:45, sunset, sunset-10 or sunrise+5", given=self.at
+            )
         if sun and int(sun.group(3) or 0) > MAX_OFFSET_MINUTES:
-            raise ValueError(f"'{self.at}': at most {MAX_OFFSET_MINUTES} minutes from the sun's event")
+            told = "'{given}': at most {minutes} minutes from the sun's event"
+            raise _refused("far_from_sun", told, given=self.at, minutes=MAX_OFFSET_MINUTES)
         bounds = []
         for name, text in (("not_before", self.not_before), ("not_after", self.not_after)):
             if text is None:
                 continue
             clock_s = _clock_seconds(text)
             if clock_s is None:
-                raise ValueError(f"{name} '{text}' is no time: write 18:45")
+                raise _refused("bound_no_time", "{bound} '{given}' is no time: write 18:45", bound=name, given=text)
             bounds.append(_after_noon(clock_s))
         if bounds and not sun:
-            raise ValueError("not_before and not_after bound the sun's events; a fixed time needs none")
+            told = "not_before and not_after bound the sun's events; a fixed time needs none"
+            raise _refused("bounds_of_fixed_time", told)
         if len(bounds) == 2 and bounds[0] > bounds[1]:
-            raise ValueError("not_before lies after not_after (the lighting day runs from noon to noon)")
+            told = "not_before lies after not_after (the lighting day runs from noon to noon)"
+            raise _refused("bounds_crossed", told)
         return self
 
 
@@ -125,7 +136,7 @@ class Schedule(_Frozen):
     def _not_empty(self) -> Schedule:
         # A bound of the field would also speak of every file whose periods have mistakes of their own.
         if not self.periods:
-            raise ValueError("a schedule needs at least one period")
+            raise _refused("no_period", "a schedule needs at least one period")
         return self
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 from pydantic import BaseModel
 
+from contract.alarm import MAX_ALARM_BYTES, ActiveAlarm
 from contract.batch import MAX_BATCH_BYTES, Batch, Confirm
 from contract.command import MAX_COMMAND_BYTES, Command, Result
 from contract.state import MAX_META_BYTES, MAX_STATE_BYTES, DeviceState, Meta, Online
@@ -38,6 +39,7 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "device_state": Message(model=DeviceState, topics=("{gw}/state/{device}",), max_bytes=MAX_STATE_BYTES),
     "online": Message(model=Online, topics=("{gw}/state/online",), max_bytes=MAX_STATE_BYTES),
     "meta": Message(model=Meta, topics=("{gw}/state/meta",), max_bytes=MAX_META_BYTES),
+    "alarm": Message(model=ActiveAlarm, topics=("alarm/{site}/{alarm}",), max_bytes=MAX_ALARM_BYTES),
 }
 """By the name of its schema file, without `.json`."""
 

@@ -183,7 +183,8 @@ class Driver(Protocol):
     async def write(self, point: DevicePoint, value: Value) -> Reading:
         """Write one point, before any waiting poll, and return what the device then reads back.
 
-        A write whose answer is lost is not sent again: the read-back tells what became of it.
+        A write whose answer is lost, or says no more than that it is being worked on, is not sent again: the
+        read-back tells what became of it.
 
         Raises:
             RefusedError: Not on the allow-list (nothing was sent), or the device refused.

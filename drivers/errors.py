@@ -5,22 +5,29 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+from config.language import Language
 from contract.reading import Cause
 
 
 class DriverError(Exception):
-    """The root of all errors of drivers; never raised itself.
+    """The root of all errors of drivers; never raised itself. `str()` is English, for logs.
 
     Attributes:
         cause: What makes the readings of the failed request BAD.
+        vi: The message in Vietnamese; empty where no person is meant to read it.
     """
 
     cause: Cause = Cause.PROTOCOL
 
-    def __init__(self, message: str, cause: Cause | None = None) -> None:
+    def __init__(self, message: str, cause: Cause | None = None, *, vi: str = "") -> None:
         super().__init__(message)
+        self.vi = vi
         if cause is not None:
             self.cause = cause
+
+    def text(self, language: Language) -> str:
+        """Return the message for a person."""
+        return self.vi if language == "vi" and self.vi else str(self)
 
 
 class TransientError(DriverError):
@@ -74,6 +81,6 @@ _CAUSE_OF: Final = {
 class FrameError(TransientError):
     """An answer that is missing, damaged or not to our question; nothing in it is ever used."""
 
-    def __init__(self, fault: Fault, message: str) -> None:
-        super().__init__(message, _CAUSE_OF.get(fault, Cause.PROTOCOL))
+    def __init__(self, fault: Fault, message: str, *, vi: str = "") -> None:
+        super().__init__(message, _CAUSE_OF.get(fault, Cause.PROTOCOL), vi=vi)
         self.fault = fault

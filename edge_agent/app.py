@@ -15,7 +15,7 @@ from typing import Any, Final
 import structlog
 
 from config.agent import AgentConfig
-from config.loader import load_document
+from config.errors import ConfigErrors
 from contract.reading import Block, Reading, Value
 from contract.schedule import Schedule
 from drivers.errors import DriverError
@@ -29,6 +29,7 @@ from edge_agent.shell.devices import Device, Fleet, build_fleet
 from edge_agent.shell.journal import CommandJournal
 from edge_agent.shell.lighting import Lighting
 from edge_agent.shell.poller import Poller
+from edge_agent.shell.schedule_file import ScheduleFile
 from edge_agent.shell.service import ServiceNotifier
 from edge_agent.shell.trusted_time import TrustedTime
 
@@ -53,6 +54,7 @@ class Loaded:
     config: AgentConfig
     base: Path
     schedule: Schedule | None
+    schedule_file: ScheduleFile | None
     key: bytes | None
 
 
@@ -64,9 +66,16 @@ def load(config_file: Path) -> Loaded:
         KeyFileError: The command key cannot be used.
     """
     config = load_config(config_file)
-    schedule = load_document(config.lighting.schedule_file, Schedule) if config.lighting else None
+    schedule_file = ScheduleFile(config.lighting.schedule_file, config.state_dir) if config.lighting else None
+    schedule = schedule_file.load() if schedule_file else None
     key = read_key(config.commands.key_file) if config.commands.key_file else None
-    return Loaded(config=config, base=config_file.absolute().parent, schedule=schedule, key=key)
+    return Loaded(
+        config=config,
+        base=config_file.absolute().parent,
+        schedule=schedule,
+        schedule_file=schedule_file,
+        key=key,
+    )
 
 
 class Agent:
@@ -97,10 +106,13 @@ class Agent:
             fleet=fleet,
             journal=self._journal,
             clock=clock,
-            trusted=self._time.trusted,
+            now_ms=self._time.now_ms,
             nonce=lambda: self._delivery.nonce,
             publish=self._delivery.publish_result,
         )
+        self._schedule_file = loaded.schedule_file
+        self._reloads: set[asyncio.Task[None]] = set()
+        self._reload_turn = asyncio.Lock()
         self._lighting: Lighting | None = None
         if config.lighting and config.place and loaded.schedule:
             self._lighting = Lighting(
@@ -113,6 +125,7 @@ class Agent:
                 journal=self._journal,
                 sink=self._delivery.accept,
             )
+            self._use_schedule(loaded.schedule)
         self._control = ControlServer(socket_path(config.runtime_dir), self._answer)
 
     async def run(self) -> None:
@@ -126,6 +139,7 @@ class Agent:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
         await self._control.open()
         delivery = asyncio.create_task(self._delivery.run(), name="delivery")
         workers = [asyncio.create_task(part, name=name) for name, part in self._parts().items()]
@@ -165,6 +179,30 @@ class Agent:
             await asyncio.wait_for(self._fleet.close(), STOP_TIMEOUT_S)
         self._journal.close()
         _log.info("agent stopped")
+
+    def _reload_soon(self) -> None:
+        """Read the schedule again; everything else of the configuration needs a restart."""
+        task = asyncio.create_task(self._reload(), name="reload")
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    async def _reload(self) -> None:
+        if self._schedule_file is None:
+            return
+        async with self._reload_turn:
+            try:
+                self._use_schedule(await asyncio.to_thread(self._schedule_file.load))
+            except ConfigErrors as error:
+                _log.error("schedule not reloaded", problems=[str(problem) for problem in error.problems])
+
+    def _use_schedule(self, schedule: Schedule) -> None:
+        problem = self._schedule_file.problem if self._schedule_file else None
+        if problem is not None:
+            _log.error("schedule file wrong, the last good one goes on", problem=problem)
+        else:
+            _log.info("schedule", program=schedule.program, periods=len(schedule.periods))
+        if self._lighting is not None:
+            self._lighting.use(schedule, problem)
 
     async def _recover(self) -> None:
         await self._commands.recover()
@@ -258,7 +296,12 @@ class Agent:
         try:
             return {"readings": [as_dict(reading) for reading in await read_device(device, keys)]}
         except (DriverError, TimeoutError) as error:
-            return {"error": str(error) or "no answer in time", "cause": str(getattr(error, "cause", "timeout"))}
+            told = {"error_vi": error.vi} if isinstance(error, DriverError) and error.vi else {}
+            return {
+                "error": str(error) or "no answer in time",
+                "cause": str(getattr(error, "cause", "timeout")),
+                **told,
+            }
         except KeyError as error:
             return {"error": f"device '{device.id}' has no point '{error.args[0]}'"}
 

@@ -12,6 +12,7 @@ from firmware_sim.core.cabinet import Cabinet, ContactorState
 from firmware_sim.core.faults import MAX_DELAY_S, Fault, FaultName
 from firmware_sim.core.station import Station
 from firmware_sim.core.twin import Twin
+from firmware_sim.findings import TEXTS, no_such
 from firmware_sim.models import Channel, Phase, Seconds, Share, Voltage
 
 Targets = str | tuple[str, ...]
@@ -205,8 +206,9 @@ class CircuitStep(CabinetStep):
     def examine(self, cabinet: Cabinet) -> None:
         """Raise ActionError if the cabinet has no such circuit."""
         if self.circuit not in cabinet.circuits:
-            known = ", ".join(cabinet.circuits) or "none"
-            raise ActionError("circuit", f"{cabinet.design.id} has no circuit '{self.circuit}'; it has {known}")
+            known = ", ".join(cabinet.circuits) or TEXTS.text("none")
+            facts = {"cabinet": cabinet.design.id, "name": self.circuit, "known": known}
+            raise ActionError("circuit", TEXTS.text("no_circuit", **facts))
 
 
 class FuseEvent(CircuitStep):
@@ -309,15 +311,13 @@ class QuantitySet(DeviceStep):
         for station in world.stations_named(self.device, None):
             twin = station.device
             if not isinstance(twin, Twin):
-                raise ActionError("device", f"'{station.name}' is no instrument with quantities to set")
+                raise ActionError("device", TEXTS.text("no_instrument", name=station.name))
             known = twin.values.get(self.quantity)
             if known is None:
-                raise ActionError(
-                    "quantity",
-                    f"'{station.name}' has no quantity '{self.quantity}'; there are {', '.join(sorted(twin.values))}",
-                )
+                raise ActionError("quantity", no_such("quantity", self.quantity, sorted(twin.values)))
             if isinstance(known, str) != isinstance(self.value, str):
-                raise ActionError("value", f"'{self.quantity}' is {'a text' if isinstance(known, str) else 'a number'}")
+                key = "text" if isinstance(known, str) else "number"
+                raise ActionError("value", TEXTS.text(key, name=self.quantity))
             if apply:
                 twin.set(self.quantity, self.value)
 
@@ -336,7 +336,7 @@ class FaultStart(DeviceStep):
     @model_validator(mode="after")
     def _delays_in_order(self) -> FaultStart:
         if self.delay_max_s is not None and self.delay_max_s < self.delay_s:
-            raise ValueError("'delay_max_s' is below 'delay_s'")
+            raise ValueError(TEXTS.text("delays"))
         return self
 
     def check(self, world: World) -> None:

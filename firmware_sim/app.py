@@ -21,6 +21,7 @@ from firmware_sim.core.faults import Sending
 from firmware_sim.journal import Journal
 from firmware_sim.line import RtuLine
 from firmware_sim.models import RtuLineConfig, SimulatorConfig
+from firmware_sim.opening import NotOpenError, What
 from firmware_sim.scenario import Scenario, time_line
 from firmware_sim.tcp import TcpLine
 from firmware_sim.world import World
@@ -71,8 +72,8 @@ class Simulator:
         """Open every line, then the control socket; simulated time begins now.
 
         Raises:
-            OSError: A port is taken, or a path cannot be made.
-            LinkInUseError: The path of a line's link holds something else.
+            NotOpenError: A port is taken, or a path cannot be made.
+            LinkInUseError: The path of a line's link holds something else, or is another simulator's.
         """
         # A line's thread must not wait 5 ms, five characters at 9600 baud, for the event loop's thread.
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
@@ -81,12 +82,15 @@ class Simulator:
             # Serial lines first: their threads wait in select, which knows descriptors below 1024 only.
             for line in self.lines.values():
                 if isinstance(line, RtuLine):
-                    line.start()
+                    with _naming("line", line.config.id, line.config.link or "pty"):
+                        line.start()
             for line in self.lines.values():
                 if isinstance(line, TcpLine):
-                    await line.start()
+                    with _naming("line", line.config.id, f"{line.config.host}:{line.config.port}"):
+                        await line.start()
             if self._control is not None:
-                await self._control.start()
+                with _naming("control", "", str(self._control.path)):
+                    await self._control.start()
         except BaseException:
             await self.stop()
             raise
@@ -156,6 +160,14 @@ class Simulator:
         """Return the truth: cabinets, devices, counters of the lines."""
         lines = {name: asdict(line.counters) for name, line in self.lines.items()}
         return {**self.world.status(self.clock.now_s()), "lines": lines}
+
+
+@contextlib.contextmanager
+def _naming(what: What, name: str, where: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise NotOpenError(what, name, where, error) from error
 
 
 @contextlib.contextmanager

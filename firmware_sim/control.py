@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, cast
@@ -12,6 +14,7 @@ from typing import Any, Final, cast
 from pydantic import TypeAdapter, ValidationError
 
 from firmware_sim.actions import Action, ActionError
+from firmware_sim.opening import is_served
 
 MAX_LINE_BYTES: Final = 65536
 
@@ -32,8 +35,14 @@ class ControlSocket:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Listen; a socket that a dead process left behind is taken over."""
+        """Listen; a socket that a dead process left behind is taken over.
+
+        Raises:
+            OSError: A running process has it, or the path cannot be made.
+        """
         if self.path.is_socket():
+            if is_served(self.path):
+                raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
             self.path.unlink()
         self._server = await asyncio.start_unix_server(self._serve, str(self.path), limit=MAX_LINE_BYTES)
         self.path.chmod(0o600)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import os
 import pty
 import select
+import socket
 import termios
 import threading
 import time
@@ -19,12 +21,15 @@ from firmware_sim.core.codec import Request
 from firmware_sim.core.faults import Sending
 from firmware_sim.core.wire import LineTiming, RtuWire, WireCounters
 from firmware_sim.models import RtuLineConfig
+from firmware_sim.opening import claim
 
 Answering = Callable[[str, Request], list[Sending] | None]
 """From (line id, request) to what goes on the wire; None: no unit of that number."""
 
 _READ_BYTES: Final = 4096
 _OUTPUT_SPEED: Final = 5
+_SELECT_DESCRIPTORS: Final = 1024
+"""select knows descriptors below it only: about 200 serial lines in one process."""
 _SPEEDS: Final = {
     1200: termios.B1200,
     2400: termios.B2400,
@@ -35,10 +40,6 @@ _SPEEDS: Final = {
     57600: termios.B57600,
     115200: termios.B115200,
 }
-
-
-class LinkInUseError(Exception):
-    """The path for a line's link holds something that is not a link."""
 
 
 class RtuLine:
@@ -56,6 +57,7 @@ class RtuLine:
         self._answering = answering
         self._thread: threading.Thread | None = None
         self._host_fd = self._device_fd = self._wake_in = self._wake_out = -1
+        self._claim: socket.socket | None = None
 
     @property
     def counters(self) -> WireCounters:
@@ -66,17 +68,20 @@ class RtuLine:
         """Open the pseudo-terminal, set the link and begin to listen; does nothing on an open line.
 
         Raises:
-            LinkInUseError: The link's path is a real file or folder.
+            LinkInUseError: The link's path is a real file or folder, or another simulator's.
+            OSError: There are no more pseudo-terminals or descriptors.
         """
         if self._host_fd >= 0:
             return
         self._device_fd, self._host_fd = pty.openpty()
+        self._wake_out, self._wake_in = os.pipe()
+        if max(self._device_fd, self._wake_out) >= _SELECT_DESCRIPTORS:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         tty.setraw(self._host_fd)
         settings = termios.tcgetattr(self._host_fd)
         settings[4] = settings[_OUTPUT_SPEED] = _SPEEDS[self.config.baud]
         termios.tcsetattr(self._host_fd, termios.TCSANOW, settings)
         os.set_blocking(self._device_fd, False)
-        self._wake_out, self._wake_in = os.pipe()
         self.path = os.ttyname(self._host_fd)
         if self.config.link is not None:
             self._link(Path(self.config.link))
@@ -85,9 +90,8 @@ class RtuLine:
         self._thread.start()
 
     def _link(self, link: Path) -> None:
-        if link.exists() and not link.is_symlink():
-            raise LinkInUseError(f"{link} exists and is no link: remove it or choose another 'link'")
         link.parent.mkdir(parents=True, exist_ok=True)
+        self._claim = claim(link)
         fresh = link.with_name(f"{link.name}.{os.getpid()}")
         fresh.symlink_to(self.path)
         fresh.replace(link)
@@ -108,9 +112,13 @@ class RtuLine:
             link = Path(self.config.link)
             if link.is_symlink() and str(link.readlink()) == os.ttyname(self._host_fd):
                 link.unlink()
+        if self._claim is not None:
+            self._claim.close()
+            self._claim = None
         for descriptor in (self._device_fd, self._host_fd, self._wake_in, self._wake_out):
-            os.close(descriptor)
-        self._host_fd = -1
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._host_fd = self._device_fd = self._wake_in = self._wake_out = -1
 
     def _run(self) -> None:
         wire = self._wire

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -10,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from config.loader import At, StrictModel, refuse
 from firmware_sim.core.cabinet import DEFAULT_INPUTS, SIGNALS
 from firmware_sim.core.counter import CounterMode
+from firmware_sim.findings import TEXTS, no_such
 from firmware_sim.twins import MODELS
 
 MAX_CABINETS: Final = 5000
@@ -109,7 +109,7 @@ class CounterConfig(StrictModel):
     @model_validator(mode="after")
     def _units_exist(self) -> CounterConfig:
         if self.unit + self.count > 248:
-            raise ValueError("the last unit would be over 247: lower 'unit' or 'count'")
+            raise ValueError(TEXTS.text("units_end"))
         return self
 
 
@@ -130,21 +130,19 @@ class TwinConfig(StrictModel):
     @classmethod
     def _known_model(cls, model: str) -> str:
         if model not in MODELS:
-            near = difflib.get_close_matches(model, MODELS, 1)
-            hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(sorted(MODELS))}"
-            raise ValueError(f"no model '{model}'; {hint}")
+            raise ValueError(no_such("model", model, sorted(MODELS)))
         return model
 
     @model_validator(mode="after")
     def _known_quantities(self) -> TwinConfig:
         quantities = MODELS[self.model].quantities
         findings = [
-            At(("values", name), f"'{self.model}' has no quantity '{name}'; there are {', '.join(sorted(quantities))}")
+            At(("values", name), no_such("quantity", name, sorted(quantities)))
             for name in self.values
             if name not in quantities
         ]
         findings += [
-            At(("values", name), f"'{name}' is {'a text' if isinstance(quantities[name], str) else 'a number'}")
+            At(("values", name), TEXTS.text("text" if isinstance(quantities[name], str) else "number", name=name))
             for name, value in self.values.items()
             if name in quantities and isinstance(quantities[name], str) != isinstance(value, str)
         ]
@@ -180,7 +178,8 @@ class CabinetConfig(StrictModel):
     def _known_signals(cls, inputs: dict[int, str]) -> dict[int, str]:
         for number, signal in inputs.items():
             if signal not in SIGNALS:
-                raise ValueError(f"input {number}: no signal '{signal}'; there are {', '.join(sorted(SIGNALS))}")
+                finding = no_such("signal", signal, sorted(SIGNALS))
+                raise ValueError(TEXTS.text("input", number=number, finding=finding))
         return inputs
 
 

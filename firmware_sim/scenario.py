@@ -11,11 +11,22 @@ from pydantic import Field
 from config.errors import ConfigErrors, ConfigProblem
 from config.loader import StrictModel, load_document
 from firmware_sim.actions import Action, ActionError, FaultEnd, FaultStart
-from firmware_sim.models import CounterConfig, MeterConfig, RelayConfig, SimulatorConfig, TwinConfig
+from firmware_sim.findings import TEXTS, no_such
+from firmware_sim.models import (
+    CounterConfig,
+    MeterConfig,
+    RelayConfig,
+    RtuLineConfig,
+    SimulatorConfig,
+    TcpLineConfig,
+    TwinConfig,
+)
 from firmware_sim.positions import Location, Positions
 from firmware_sim.world import World
 
 MAX_STEPS: Final = 10_000
+Named = tuple[Location, str | tuple[int, str]]
+"""Where a name stands that may stand only once; a unit's name is its number and its line."""
 
 
 class Scenario(StrictModel):
@@ -88,6 +99,18 @@ def _contradictions(config: SimulatorConfig) -> list[tuple[Location, str]]:
     findings: list[tuple[Location, str]] = []
     lines = {line.id for line in config.lines}
     findings += _repeated([(("lines", i, "id"), line.id) for i, line in enumerate(config.lines)], "line")
+    links = [
+        (("lines", i, "link"), line.link)
+        for i, line in enumerate(config.lines)
+        if isinstance(line, RtuLineConfig) and line.link is not None
+    ]
+    findings += _repeated(list(links), "link")
+    ports = [
+        (("lines", i, "port"), f"{line.host}:{line.port}")
+        for i, line in enumerate(config.lines)
+        if isinstance(line, TcpLineConfig) and line.port
+    ]
+    findings += _repeated(list(ports), "port")
     cabinets = [(("cabinets", i, "id"), cabinet.id) for i, cabinet in enumerate(config.cabinets)]
     findings += _repeated(list(cabinets), "cabinet")
     placed: list[tuple[Location, str, MeterConfig | RelayConfig | CounterConfig | TwinConfig]] = []
@@ -97,27 +120,27 @@ def _contradictions(config: SimulatorConfig) -> list[tuple[Location, str]]:
             placed.append((("cabinets", i, "devices", j), f"{cabinet.id}/{device.id}", device))
             relays += isinstance(device, RelayConfig)
             if relays > 1:
-                findings.append((("cabinets", i, "devices", j, "kind"), "a cabinet has one relay board"))
+                findings.append((("cabinets", i, "devices", j, "kind"), TEXTS.text("one_relay")))
                 relays = 1
         names = [(("cabinets", i, "circuits", j, "id"), item.id) for j, item in enumerate(cabinet.circuits)]
         findings += _repeated(list(names), "circuit")
     placed += [(("devices", i), device.id, device) for i, device in enumerate(config.devices)]
     findings += _repeated([((*where, "id"), name) for where, name, _ in placed], "device")
-    units: list[tuple[Location, str]] = []
+    units: list[Named] = []
     for where, _, item in placed:
         if item.line not in lines:
-            known = ", ".join(sorted(lines)[:10])
-            findings.append(((*where, "line"), f"no line '{item.line}'; there is {known}"))
+            findings.append(((*where, "line"), no_such("line", item.line, sorted(lines))))
         count = item.count if isinstance(item, CounterConfig) else 1
-        units += [((*where, "unit"), f"{unit} on line {item.line}") for unit in range(item.unit, item.unit + count)]
+        units += [((*where, "unit"), (unit, item.line)) for unit in range(item.unit, item.unit + count)]
     return findings + _repeated(units, "unit")
 
 
-def _repeated(named: list[tuple[Location, str]], kind: str) -> list[tuple[Location, str]]:
-    seen: set[str] = set()
+def _repeated(named: list[Named], kind: str) -> list[tuple[Location, str]]:
+    seen: set[str | tuple[int, str]] = set()
     findings: list[tuple[Location, str]] = []
     for location, name in named:
         if name in seen:
-            findings.append((location, f"{kind} {name} stands twice"))
+            shown = name if isinstance(name, str) else TEXTS.text("unit_on_line", unit=name[0], line=name[1])
+            findings.append((location, TEXTS.text("twice", what=TEXTS.text(kind), name=shown)))
         seen.add(name)
     return findings

@@ -18,6 +18,7 @@ from firmware_sim.core.sdm630 import Sdm630
 from firmware_sim.core.server import Device
 from firmware_sim.core.station import BROADCAST, Outcome, Station
 from firmware_sim.core.waveshare import WaveshareRelayD
+from firmware_sim.findings import TEXTS, no_such
 from firmware_sim.models import CabinetConfig, MeterConfig, RelayConfig, RtuLineConfig, SimulatorConfig, TwinConfig
 from firmware_sim.twins import MODELS
 
@@ -150,13 +151,13 @@ class World:
         names = _names(targets, self.stations, "device")
         for name in names:
             if fault is not None and not suits(fault, self._transport[self._line_of[name]]):
-                raise ActionError("fault", f"'{fault}' has no meaning on the serial line of '{name}'")
+                raise ActionError("fault", TEXTS.text("no_meaning", fault=fault, name=name))
         return [self.stations[name] for name in names]
 
     def line_named(self, name: str) -> str:
         """Return the line's name if there is such a line."""
         if name not in self.units:
-            raise ActionError("line", f"no line '{name}'; there is {', '.join(list(self.units)[:10])}")
+            raise ActionError("line", no_such("line", name, self.units))
         return name
 
     def set_noise(self, cabinet: Cabinet, sigma: float) -> None:
@@ -189,8 +190,7 @@ def _names(targets: Targets, known: dict[str, Any], kind: str) -> list[str]:
     for target in (targets,) if isinstance(targets, str) else targets:
         names = fnmatch.filter(known, target) if ALL in target else [target] if target in known else []
         if not names:
-            near = ", ".join(list(known)[:10]) or "none"
-            raise ActionError(kind, f"no {kind} '{target}'; there is {near}")
+            raise ActionError(kind, no_such(kind, target, known))
         found += names
     return list(dict.fromkeys(found))
 

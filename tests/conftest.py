@@ -1,7 +1,8 @@
-"""Rules for every test: nothing is skipped, pure tests touch no network, system tests are marked."""
+"""Rules for every test: nothing is skipped, pure tests touch no network, system tests are marked, all speak English."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,11 @@ _TESTS = Path(__file__).parent
 _PURE_FOLDERS = (_TESTS / "unit", _TESTS / "property")
 _SYSTEM_FOLDER = _TESTS / "system"
 _NO_SKIP = "a test may not be skipped or expected to fail: make it pass or remove it"
+
+
+def pytest_configure() -> None:
+    """Let programs and child processes speak English, whatever the language of whoever runs the tests."""
+    os.environ["LAMPLIGHTER_LANG"] = "en"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

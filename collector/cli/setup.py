@@ -12,8 +12,9 @@ from config.city import City
 from config.collector import CollectorConfig, InfluxStore, SqliteStore
 from config.document import read_document
 from config.errors import ConfigErrors, ConfigProblem
-from config.loader import load_document, resolve
+from config.loader import UnreadableFileError, load_document, resolve
 from config.rules import Rule, load_rules
+from config.texts import TEXTS as FINDINGS
 from contract.schedule import Schedule
 
 
@@ -50,7 +51,10 @@ def load_setup(file: Path) -> Setup:
             city = load_document(config.city_file, City)
             city = _resolved_city(city, config.city_file.parent)
             problems += _unknown_crews(config, city, file)
-            problems += _schedule_problems(city)
+            problems += _schedule_problems(city, config.city_file)
+        except UnreadableFileError as error:
+            message = FINDINGS.text("named_file", file=config.city_file, reason=error.reason)
+            problems.append(_problem(file, ("city_file",), message))
         except ConfigErrors as error:
             problems += error.problems
         try:
@@ -160,14 +164,21 @@ def _unknown_crews(config: CollectorConfig, city: City, file: Path) -> list[Conf
     ]
 
 
-def _schedule_problems(city: City) -> list[ConfigProblem]:
+def _schedule_problems(city: City, city_file: Path) -> list[ConfigProblem]:
+    named: dict[Path, tuple[str | int, ...]] = {}
+    if city.schedule_file is not None:
+        named[city.schedule_file] = ("schedule_file",)
+    for number, cabinet in enumerate(city.cabinets):
+        if cabinet.schedule_file is not None:
+            named.setdefault(cabinet.schedule_file, ("cabinets", number, "schedule_file"))
     problems: list[ConfigProblem] = []
-    for path in sorted({city.schedule_file, *(cabinet.schedule_file for cabinet in city.cabinets)} - {None}, key=str):
-        if path is not None:
-            try:
-                load_document(path, Schedule)
-            except ConfigErrors as error:
-                problems += error.problems
+    for path, keys in named.items():
+        try:
+            load_document(path, Schedule)
+        except UnreadableFileError as error:
+            problems.append(_problem(city_file, keys, FINDINGS.text("named_file", file=path, reason=error.reason)))
+        except ConfigErrors as error:
+            problems += error.problems
     return problems
 
 

@@ -12,8 +12,9 @@ from typing import Final
 import click
 
 from collector.cli.options import EXIT_FINDING, Failure, config_option, json_option, lang_option
+from collector.cli.remedies import remedy
 from collector.cli.setup import load_config
-from collector.cli.table import duration, print_table
+from collector.cli.table import duration, print_table, printable
 from collector.cli.texts import text
 from collector.shell.metrics import COUNTERS, GAUGES
 from collector.shell.records import GatewayRecord, Overview, read_overview
@@ -66,14 +67,21 @@ def status(config_file: Path, as_json: bool) -> None:
             "age_s": (now_ms - int(facts.get("written_ms", "0"))) / 1000,
             "store_kind": facts.get("store_kind", ""),
             "troubles": troubles,
+            "remedies": {part: remedy(part, trouble) for part, trouble in troubles.items()},
             "metrics": dict(overview.metrics),
         }
         click.echo(json.dumps(told, ensure_ascii=False))
     else:
         click.echo(_headline(overview, now_ms))
-        click.echo(f"{text('broker')}: {troubles['broker'] or text('well')}")
-        click.echo(f"{text('store', kind=facts.get('store_kind', ''))}: {troubles['store'] or text('well')}")
-        click.echo(f"{text('alarm_state')}: {troubles['alarms'] or text('well')}")
+        titles = {
+            "broker": text("broker"),
+            "store": text("store", kind=facts.get("store_kind", "")),
+            "alarms": text("alarm_state"),
+        }
+        for part, title in titles.items():
+            click.echo(f"{title}: {printable(troubles[part]) or text('well')}")
+            if troubles[part]:
+                click.echo(f"  -> {remedy(part, troubles[part])}")
         click.echo(text("counters"))
         language = 1 if process_language() == "vi" else 0
         print_table(

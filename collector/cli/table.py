@@ -11,10 +11,17 @@ from config.language import cells, pad
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows below a header, each column as wide as its widest cell."""
-    lines = [header, *rows]
+    lines = [[printable(cell) for cell in line] for line in (header, *rows)]
     widths = [max(cells(line[column]) for line in lines) for column in range(len(header))]
     for line in lines:
         click.echo("  ".join(pad(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def printable(words: str) -> str:
+    """Return words from the field with whatever would steer the terminal, or break a row, written out."""
+    if words.isprintable():
+        return words
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in words)
 
 
 def duration(milliseconds: int) -> str:

@@ -122,8 +122,14 @@ TEXTS: Final = Texts(
             "Bộ thu thập '{name}' {version} đã dừng {age} trước.",
         ),
         "dead": (
-            "Collector '{name}' {version} has written nothing for {age}: it hangs or is dead (process {pid}).",
-            "Bộ thu thập '{name}' {version} không ghi gì trong {age}: bị treo hoặc đã chết (tiến trình {pid}).",
+            (
+                "Collector '{name}' {version} has written nothing for {age}: it hangs or is dead, or the disk is full "
+                "(process {pid})."
+            ),
+            (
+                "Bộ thu thập '{name}' {version} không ghi gì trong {age}: bị treo, đã chết, hoặc đĩa đã đầy "
+                "(tiến trình {pid})."
+            ),
         ),
         "broker": ("Broker", "Broker"),
         "store": ("Store ({kind})", "Kho dữ liệu ({kind})"),

@@ -17,7 +17,7 @@ from collector.core.alarm_silence import SilenceWatch
 from collector.core.alarm_states import Trigger, after
 from collector.core.alarm_watch import Change, Verdict
 from collector.core.received import Received
-from collector.core.rules_evidence import facts_of
+from collector.core.rules_evidence import facts_of, with_cause
 from config.city import Cabinet, City
 from config.rules import GatewayOfflineRule, Rule
 from contract.batch import ClockState
@@ -95,6 +95,20 @@ class AlarmEngine:
         self._silence.disconnected()
         return self._look_again(now_ms)
 
+    def resumed(self, now_ms: int) -> Effects:
+        """Go on after a pause of the whole process: silence during it means nothing."""
+        self._silence.resumed(now_ms)
+        return self._look_again(now_ms)
+
+    def clock_set(self, by_ms: int) -> Effects:
+        """Take it that our own clock was set by so much: delays, holds and silences go on as they were."""
+        effects = Effects()
+        for gateway in self._gateways.values():
+            gateway.shift(by_ms)
+            effects.gateways.add(gateway.name)
+        self._silence.shift(by_ms)
+        return effects
+
     def tick(self, now_ms: int) -> Effects:
         """Let time pass: delays that silence completes, holds, silent gateways, the beginning of a window."""
         effects = Effects()
@@ -143,6 +157,13 @@ class AlarmEngine:
             restored = GatewayState.of(gateway_name, cabinets, self._rules)
             restored.restore(data)
             self._gateways[gateway_name] = restored
+
+    def loaded(self, now_ms: int) -> None:
+        """Bring loaded own times out of the future, where a clock that was wrong before a restart has put them."""
+        for gateway in self._gateways.values():
+            gateway.not_after(now_ms)
+        if self._silence.fleet is not None:
+            self._silence.fleet.not_after(now_ms)
 
     def _every_alarm(self) -> Iterator[Alarm]:
         for gateway in self._gateways.values():
@@ -225,7 +246,9 @@ class AlarmEngine:
                     alarm.facts = facts_of(gateway.live.views[key[0]], alarm.rule)
             change = alarm.watch.observe(verdict, at_ms, on_ms, off_ms)
             if change is not None and change.kind == "cleared":
-                alarm.facts = facts_of(gateway.live.views[key[0]], alarm.rule)
+                is_brief = alarm.notice == "held"
+                facts = facts_of(gateway.live.views[key[0]], alarm.rule)
+                alarm.facts = with_cause(facts, alarm.facts) if is_brief else facts
             self._apply(gateway, alarm, change, received_ms, effects)
         gateway.tick_clock(at_ms, received_ms)
 

@@ -76,6 +76,29 @@ class GatewayState:
         if self.clock is None or at_ms > self.clock[0]:
             self.clock = (at_ms, received_ms)
 
+    def shift(self, by_ms: int) -> None:
+        """Move own times along with a clock that was set: no silence and no hold gets longer or shorter by it."""
+        self.heard_ms = None if self.heard_ms is None else self.heard_ms + by_ms
+        self.will_ms = None if self.will_ms is None else self.will_ms + by_ms
+        self.clock = None if self.clock is None else (self.clock[0], self.clock[1] + by_ms)
+        self.deadline_ms = None if self.deadline_ms is None else self.deadline_ms + by_ms
+        self.saved_ms += by_ms
+        if self.history is not None:
+            self.history.received_ms += by_ms
+        for alarm in self.alarms.values():
+            alarm.shift(by_ms)
+
+    def not_after(self, now_ms: int) -> None:
+        """Bring own times out of the future."""
+        self.heard_ms = None if self.heard_ms is None else min(self.heard_ms, now_ms)
+        self.will_ms = None if self.will_ms is None else min(self.will_ms, now_ms)
+        self.clock = None if self.clock is None else (self.clock[0], min(self.clock[1], now_ms))
+        self.deadline_ms = None if self.deadline_ms is None else min(self.deadline_ms, now_ms)
+        if self.history is not None:
+            self.history.received_ms = min(self.history.received_ms, now_ms)
+        for alarm in self.alarms.values():
+            alarm.not_after(now_ms)
+
     def dump(self) -> dict[str, Any]:
         """Return what a restart needs, as plain JSON data."""
         return {

@@ -14,6 +14,7 @@ from collector.core.alarm_notices import explained_in_history
 from collector.core.alarm_record import Effects, Key
 from collector.core.alarm_timeline import HistoryLine, Timeline
 from collector.core.alarm_watch import Change, Verdict, Watch
+from collector.core.rules_evidence import CabinetView, facts_of, with_cause
 from contract.reading import Block
 
 STRETCH_GAP_MS: Final = 150_000
@@ -88,9 +89,12 @@ def _judge(
     rule = gateway.layout.rules[key[1]]
     watch = line.watches.setdefault(key, Watch())
     on_ms, off_ms = round(rule.on_delay_s * 1000), round(rule.off_delay_s * 1000)
+    view = line.timeline.views[key[0]]
+    if verdict is Verdict.PRESENT:
+        line.facts[key] = facts_of(view, rule)
     for change in (watch.advance(at_ms, on_ms), watch.observe(verdict, at_ms, on_ms, off_ms)):
         if change is not None:
-            _apply(book, gateway, line, key, change, now_ms, effects)
+            _apply(book, gateway, line, key, change, view, now_ms, effects)
     if watch.since_ms is not None and key not in line.known:
         _join(book, gateway, line, key, watch.since_ms, at_ms, now_ms, effects)
 
@@ -101,9 +105,11 @@ def _apply(
     line: HistoryLine,
     key: Key,
     change: Change,
+    view: CabinetView,
     now_ms: int,
     effects: Effects,
 ) -> None:
+    """Write a confirmed change of the second line; `view` is what shows that a condition is over."""
     alarm = gateway.alarms[key]
     if change.kind == "raised":
         if alarm.knows_of(change.onset_ms, SAME_MS):
@@ -117,7 +123,8 @@ def _apply(
         explained = explained_in_history(gateway, alarm, change.since_ms)
         alarm.remember(change.since_ms, change.onset_ms)
         if not explained:
-            book.plan.late_pair(gateway, alarm, change.since_ms, change.onset_ms, now_ms, effects)
+            facts = with_cause(facts_of(view, alarm.rule), line.facts.get(key, {}))
+            book.plan.late_pair(gateway, alarm, change.since_ms, change.onset_ms, now_ms, effects, facts)
 
 
 def _join(
@@ -155,7 +162,7 @@ def close(book: AlarmBook, gateway: GatewayState, now_ms: int, effects: Effects)
         follows = line.last_at_ms <= resumed_ms <= line.last_at_ms + STRETCH_GAP_MS
         if follows and key not in line.known and not alarm.watch.active and alarm.watch.pending_ms is None:
             change = Change("cleared", resumed_ms, watch.since_ms or resumed_ms)
-            _apply(book, gateway, line, key, change, now_ms, effects)
+            _apply(book, gateway, line, key, change, gateway.live.views[key[0]], now_ms, effects)
     gateway.history = None
     effects.gateways.add(gateway.name)
 

@@ -87,12 +87,21 @@ class NoticePlan:
             self._give("brief", gateway, alarm, since_ms, until_ms, now_ms, effects)
 
     def late_pair(
-        self, gateway: GatewayState, alarm: Alarm, since_ms: int, until_ms: int, now_ms: int, effects: Effects
+        self,
+        gateway: GatewayState,
+        alarm: Alarm,
+        since_ms: int,
+        until_ms: int,
+        now_ms: int,
+        effects: Effects,
+        facts: dict[str, str],
     ) -> None:
         """Tell of what began and ended before anybody here could know: one notice that wakes nobody."""
         if alarm.rule.if_brief == "tell" and self.window_open(gateway, alarm, since_ms, now_ms):
             thread = f"{alarm.site}/{alarm.name}/{since_ms}"
-            self._give("brief", gateway, alarm, since_ms, until_ms, now_ms, effects, thread=thread, late=True)
+            self._give(
+                "brief", gateway, alarm, since_ms, until_ms, now_ms, effects, thread=thread, late=True, facts=facts
+            )
 
     def _give(
         self,
@@ -106,6 +115,7 @@ class NoticePlan:
         *,
         thread: str | None = None,
         late: bool | None = None,
+        facts: dict[str, str] | None = None,
     ) -> None:
         cabinets = self.cabinets_of(gateway, alarm)
         crews = tuple(dict.fromkeys(cabinet.crew for cabinet in cabinets)) or self._all_crews
@@ -124,7 +134,7 @@ class NoticePlan:
                 late=alarm.late if late is None else late,
                 wakes=kind != "brief",
                 at_ms=now_ms,
-                facts=dict(alarm.facts),
+                facts=dict(alarm.facts if facts is None else facts),
             )
         )
 

@@ -121,6 +121,18 @@ class Alarm:
             return True
         return any(since - slack_ms <= at_ms <= until + slack_ms for since, until in self.episodes)
 
+    def shift(self, by_ms: int) -> None:
+        """Move own times along with a clock that was set."""
+        self.hold_from_ms += by_ms
+        if self.hold_until_ms is not None:
+            self.hold_until_ms += by_ms
+
+    def not_after(self, now_ms: int) -> None:
+        """Bring own times out of the future."""
+        ahead_ms = self.hold_from_ms - now_ms
+        if ahead_ms > 0:
+            self.shift(-ahead_ms)
+
     def dump(self) -> dict[str, Any]:
         """Return what a restart needs, as plain JSON data."""
         kept = {name: getattr(self, name) for name in _KEPT}

@@ -45,6 +45,17 @@ class SilenceWatch:
         """While we are away ourselves, no silence counts."""
         self._is_connected = False
 
+    def resumed(self, now_ms: int) -> None:
+        """Begin the grace anew: while we did not run, nobody could be heard."""
+        if self._is_connected:
+            self._grace_from_ms = max(self._grace_from_ms, now_ms)
+
+    def shift(self, by_ms: int) -> None:
+        """Move own times along with a clock that was set."""
+        self._grace_from_ms += by_ms
+        if self.fleet is not None:
+            self.fleet.shift(by_ms)
+
     def heard(self, gateway: GatewayState, received_ms: int, effects: Effects) -> None:
         """Take a batch as a heartbeat."""
         gateway.heard_ms = max(received_ms, gateway.heard_ms or 0)

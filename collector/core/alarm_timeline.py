@@ -159,6 +159,7 @@ class HistoryLine:
         received_ms: Own time at which its newest reading came.
         known: Alarms of this stretch that the live line knows of: nobody is told again.
         batch: Epoch and number of the last batch that added to it.
+        facts: What its newest evidence of a condition said: its message may come when that is over.
     """
 
     timeline: Timeline
@@ -167,6 +168,7 @@ class HistoryLine:
     watches: dict[Key, Watch] = field(default_factory=dict)
     known: set[Key] = field(default_factory=set)
     batch: tuple[str, int] = ("", 0)
+    facts: dict[Key, dict[str, str]] = field(default_factory=dict)
 
     def active(self) -> Iterator[tuple[Key, Watch]]:
         """Yield the conditions that hold at its end."""
@@ -182,6 +184,7 @@ class HistoryLine:
             ],
             "known": sorted(self.known),
             "batch": self.batch,
+            "facts": [[*key, facts] for key, facts in self.facts.items()],
         }
 
     @classmethod
@@ -194,4 +197,5 @@ class HistoryLine:
                 line.watches[(site, rule)] = Watch(since_ms, pending_ms, last_absent_ms)
         line.known = {(site, rule) for site, rule in data["known"]}
         line.batch = (data["batch"][0], data["batch"][1])
+        line.facts = {(site, rule): dict(facts) for site, rule, facts in data.get("facts", [])}
         return line

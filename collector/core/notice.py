@@ -1,4 +1,7 @@
-"""Notices in words: five lines that say what, where, since when, what speaks for it, and what to bring."""
+"""Notices in words. The first line says what, where and since when; then the evidence, the map, what to bring, the tag.
+
+What is over needs nothing brought, and the fleet's alarm has no place: those lines are left out.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from config.language import Language, Texts
 from config.rules import TEXT_PLACES, Bilingual, Rule
 
 MAX_LINE: Final = 240
+MAX_TITLE: Final = 120
 CABINETS_NAMED: Final = 3
 """A message names this many cabinets; the others are counted."""
 
@@ -25,7 +29,7 @@ TEXTS: Final = Texts(
         "since": ("since {time} ({duration})", "từ {time} ({duration})"),
         "over": ("{time}, after {duration} (since {since})", "lúc {time}, sau {duration} (từ {since})"),
         "brief": ("{since} to {time} ({duration}), over", "từ {since} đến {time} ({duration}), đã hết"),
-        "late": ("known late", "biết muộn"),
+        "late": ("learned late", "nhận tin muộn"),
         "on_day": ("{time} on {date:%Y-%m-%d}", "{time} ngày {date:%d/%m}"),
         "days": ("{days} d {hours} h", "{days} ngày {hours} giờ"),
         "hours": ("{hours} h {minutes:02d} min", "{hours} giờ {minutes:02d} phút"),
@@ -168,9 +172,26 @@ def _map_line(cabinets: Sequence[Cabinet], language: Language) -> str:
     return TEXTS.text("map", language, link=TEXTS.text("no_place", language))
 
 
-def _bounded(line: str) -> str:
+def _bounded(line: str, length: int = MAX_LINE) -> str:
     words = " ".join(line.split())
-    return words if len(words) <= MAX_LINE else words[: MAX_LINE - 1] + "…"
+    return words if len(words) <= length else words[: length - 1].rstrip() + "…"
+
+
+def _first_line(words: str, where: str, when: str) -> str:
+    """Return what, where and since when; of a line that grows too long the where gives way, never the time."""
+    words = _bounded(words, MAX_LINE // 2)
+    left = MAX_LINE - len(words) - len(when) - len(" ·  · ")
+    return " · ".join(part for part in (words, _bounded(where, left), when) if part)
+
+
+def _subject(rule: Rule, words: str, cabinets: Sequence[Cabinet], language: Language) -> str:
+    """Return the title without its tag, by the names that the crew knows."""
+    if not cabinets:
+        return _bounded(words, MAX_TITLE)
+    called = _called(cabinets[0], language)
+    if rule.kind == "gateway_offline" and len(cabinets) > 1:
+        called = f"{called} {TEXTS.text('more', language, count=len(cabinets) - 1)}"
+    return _bounded(f"{words} · {called}", MAX_TITLE)
 
 
 def render(
@@ -181,7 +202,7 @@ def render(
     zone: tzinfo,
     language: Language,
 ) -> Message:
-    """Return a notice as its five lines.
+    """Return a notice as its lines.
 
     Args:
         notice: What is told.
@@ -192,11 +213,9 @@ def render(
         language: The crew's.
     """
     is_fleet = notice.name == FLEET_NAME
-    is_over = notice.kind == "restored"
     tag = thread_tag(notice.thread)
-    words = headline(rule, notice.name, notice.facts, language, is_over=is_over)
+    words = headline(rule, notice.name, notice.facts, language, is_over=notice.kind == "restored")
     where = _where(rule, notice.name, notice.site, cabinets, language)
-    first = " · ".join(part for part in (words, where, _when(notice, zone, language)) if part)
     advice = rule.fleet_advice if rule.kind == "gateway_offline" and is_fleet else rule.advice
     ward = ", ".join(dict.fromkeys(wards.get(cabinet.ward, cabinet.ward) for cabinet in cabinets[:CABINETS_NAMED]))
     lamps = sum(cabinet.lamps for cabinet in cabinets)
@@ -204,15 +223,14 @@ def render(
     if cabinets:
         last = TEXTS.text("ward", language, ward=ward, lamps=lamps, tag=tag)
     lines = (
-        first,
+        _first_line(words, where, _when(notice, zone, language)),
         _evidence(notice, rule, zone, language),
-        _map_line(cabinets, language),
-        _filled(advice, language, notice.facts),
+        _map_line(cabinets, language) if cabinets else "",
+        _filled(advice, language, notice.facts) if notice.kind == "raised" else "",
         last,
     )
-    subject = notice.site if is_fleet or rule.kind == "gateway_offline" else _called(cabinets[0], language)
-    title = _bounded(f"{words} · {subject}")[:120]
-    return Message(title=f"{title} [{tag}]", body="\n".join(_bounded(line) for line in lines), tag=tag)
+    title = _subject(rule, words, cabinets, language)
+    return Message(title=f"{title} [{tag}]", body="\n".join(_bounded(line) for line in lines if line), tag=tag)
 
 
 def sent_late_note(written_ms: int, now_ms: int, zone: tzinfo, language: Language) -> str:

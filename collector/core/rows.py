@@ -89,7 +89,12 @@ def rows_of(received: Received, catalogue: Catalogue) -> Rows:
                     fields=fields,
                 )
             )
-    rows.extend(gone_row(received.gateway, batch.seq, gone) for gone in batch.gone)
+    for gone in batch.gone:
+        row = gone_row(received.gateway, batch.seq, gone)
+        if row.time_ms > latest_ms:
+            refused.append(_future("", row.time_ms, row.fields))
+        else:
+            rows.append(row)
     return Rows(tuple(rows), tuple(refused))
 
 

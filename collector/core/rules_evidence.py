@@ -140,6 +140,7 @@ def _mains_lost(view: CabinetView, rule: MainsLostRule) -> Verdict:
     phases = [sample for _, sample in view.phases()]
     good = [(sample, voltage) for sample in phases if (voltage := sample.number) is not None]
     mains = view.mains_input()
+    is_good = bool(good) and len(good) == len(phases) and all(v > rule.good_above * nominal_v for _, v in good)
     if good and all(voltage < rule.lost_below * nominal_v for _, voltage in good):
         return Verdict.PRESENT
     # After the change only: the meter's last voltages before an outage are still good ones.
@@ -147,7 +148,8 @@ def _mains_lost(view: CabinetView, rule: MainsLostRule) -> Verdict:
         voltage > rule.good_above * nominal_v and sample.at_ms > mains.changed_ms for sample, voltage in good
     )
     if mains is not None and mains.usable and not mains.value:
-        return Verdict.BETWEEN if opposed else Verdict.PRESENT
+        # An input that stays open after the mains came back must not hold the alarm, which would hide SENSOR_CONFLICT.
+        return (Verdict.ABSENT if is_good else Verdict.BETWEEN) if opposed else Verdict.PRESENT
     if phases and view.failed_polls and view.on_battery():
         return Verdict.PRESENT
     if mains is not None and not mains.usable:
@@ -156,8 +158,7 @@ def _mains_lost(view: CabinetView, rule: MainsLostRule) -> Verdict:
     if phases and not _mute_after(view, mains, phases[0]):
         if len(good) < len(phases):
             return Verdict.UNKNOWN
-        every = all(voltage > rule.good_above * nominal_v for _, voltage in good)
-        return Verdict.ABSENT if every else Verdict.BETWEEN
+        return Verdict.ABSENT if is_good else Verdict.BETWEEN
     return Verdict.ABSENT if mains is not None else Verdict.UNKNOWN
 
 
@@ -290,6 +291,11 @@ def facts_of(view: CabinetView, rule: Rule) -> dict[str, str]:
         case _:
             pass
     return facts
+
+
+def with_cause(now: dict[str, str], then: dict[str, str]) -> dict[str, str]:
+    """Return the facts of what is over, with the phases or values that it was about."""
+    return now | {place: then[place] for place in ("phases", "values") if then.get(place)}
 
 
 def _point_name(point: str) -> str:

@@ -16,7 +16,7 @@ from collector.core.alarm_engine import AlarmEngine
 from collector.core.alarm_record import Alarm, Effects, Notice
 from collector.core.notice import alarm_text, render
 from collector.core.received import Received
-from collector.shell.alarm_store import AlarmStore, Outgoing, Shown
+from collector.shell.alarm_store import AlarmStore, Outgoing, Shown, Urgency
 from collector.shell.desk import AlarmStateError
 from collector.shell.notify import ChannelRoad, Notifier, roads_of
 from config.agent import Place
@@ -29,6 +29,10 @@ from contract.state import Online
 from contract.topics import alarm_topic
 
 PRUNE_INTERVAL_MS: Final = 3_600_000
+LOUD_SEVERITY: Final = 2
+CLOCK_SET_MS: Final = 5_000
+"""A difference that is more than a clock's usual correction."""
+STOOD_STILL_MS: Final = 30_000
 RETIRED_MS: Final = 86_400_000
 """For a day after its end an alarm's topic is cleared again at each connection: the first time may have been lost."""
 _log = structlog.get_logger("alarms")
@@ -37,6 +41,11 @@ _log = structlog.get_logger("alarms")
 def wall_ms() -> int:
     """Return milliseconds since 1970 UTC."""
     return time.time_ns() // 1_000_000
+
+
+def monotonic_ms() -> int:
+    """Return milliseconds of a clock that nobody sets."""
+    return time.monotonic_ns() // 1_000_000
 
 
 class AlarmDesk:
@@ -52,6 +61,7 @@ class AlarmDesk:
         publish: Callable[[str, bytes | None], None],
         root: str,
         now_ms: Callable[[], int] = wall_ms,
+        steady_ms: Callable[[], int] | None = None,
         roads: Sequence[ChannelRoad] | None = None,
     ) -> None:
         """Open alarms.db and take the state up where it was left.
@@ -64,6 +74,7 @@ class AlarmDesk:
             publish: Publishes a retained message, None to clear it; called after the commit only.
             root: The topic tree's root.
             now_ms: The collector's clock.
+            steady_ms: A clock that nobody sets, by which the other is seen to be set; the machine's beside `wall_ms`.
             roads: Instead of `notify`, for tests.
 
         Raises:
@@ -82,13 +93,21 @@ class AlarmDesk:
         self._store = AlarmStore(state_dir)
         for gateway, body in self._store.engine_states().items():
             try:
-                self._engine.load(gateway, body)
+                self._engine.load(gateway, orjson.loads(body))
             except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
                 # A gateway begins anew rather than that nobody is told of any.
                 _log.error("alarm state of a gateway cannot be read", gateway=gateway, error=repr(error)[:200])
+        self._engine.loaded(now_ms())
+        self._adopt()
+        retired = self._store.retire({alarm.key for alarm in self._engine.alarms() if alarm.watch.active}, now_ms())
+        if retired:
+            _log.warning("alarms ended whose site or rule is gone", count=retired)
         self._notifier = Notifier(self._store, self._roads, city.place.timezone, now_ms)
         self._uncommitted = Effects()
         self._pruned_ms = 0
+        self._now_ms = now_ms
+        self._steady_ms = steady_ms or (monotonic_ms if now_ms is wall_ms else None)
+        self._clocks: tuple[int, int] | None = None
 
     def start(self) -> None:
         """Begin to notify; what a crash left in the outbox goes out now."""
@@ -109,7 +128,7 @@ class AlarmDesk:
         Raises:
             AlarmStateError: The commit failed; none of the items may be confirmed. The next commit takes it along.
         """
-        effects = Effects()
+        effects = self._mind_clocks()
         for item in items:
             effects.add(self._engine.step(item))
         self._commit(effects)
@@ -131,7 +150,8 @@ class AlarmDesk:
 
     def tick(self, now_ms: int) -> None:
         """Let time pass and take acknowledgements."""
-        effects = self._engine.tick(now_ms)
+        effects = self._mind_clocks()
+        effects.add(self._engine.tick(now_ms))
         left = self._store.acknowledgements()
         for _, site, name, by in left:
             effects.add(self._engine.acknowledge(site, name, by, now_ms))
@@ -140,7 +160,37 @@ class AlarmDesk:
             self._store.acknowledged(left[-1][0])
         if now_ms - self._pruned_ms > PRUNE_INTERVAL_MS:
             self._pruned_ms = now_ms
-            self._store.prune()
+            given_up = self._store.prune(now_ms)
+            if given_up:
+                _log.error("messages given up that no service took", count=given_up)
+
+    def _mind_clocks(self) -> Effects:
+        """Notice that our clock was set or that we stood still: neither is a gateway's silence."""
+        effects = Effects()
+        if self._steady_ms is None:
+            return effects
+        now_ms, steady_ms = self._now_ms(), self._steady_ms()
+        before = self._clocks or (now_ms, steady_ms)
+        self._clocks = (now_ms, steady_ms)
+        passed_ms = steady_ms - before[1]
+        by_ms = now_ms - before[0] - passed_ms
+        if abs(by_ms) > CLOCK_SET_MS:
+            _log.warning("our clock was set", by_s=by_ms / 1000)
+            effects.add(self._engine.clock_set(by_ms))
+            self._store.clock_set(by_ms)
+        if passed_ms > STOOD_STILL_MS:
+            _log.warning("the alarm desk stood still", for_s=passed_ms / 1000)
+            effects.add(self._engine.resumed(now_ms))
+        return effects
+
+    def _adopt(self) -> None:
+        """Take messages along to the channels that there are now; a changed URL is a new channel."""
+        channels: dict[str, list[str]] = {}
+        for road in self._roads:
+            channels.setdefault(road.crew, []).append(road.channel)
+        moved, dropped = self._store.adopt(channels)
+        if moved or dropped:
+            _log.warning("messages of channels that are gone", moved=moved, dropped=dropped)
 
     def _commit(self, effects: Effects) -> None:
         self._uncommitted.add(effects)
@@ -209,9 +259,16 @@ class AlarmDesk:
                     title=message.title,
                     body=message.body,
                     written_ms=notice.at_ms,
+                    urgency=_urgency(notice),
                 )
             )
         return messages
+
+
+def _urgency(notice: Notice) -> Urgency:
+    if notice.kind == "raised":
+        return "alarm" if notice.severity <= LOUD_SEVERITY else "warning"
+    return "over" if notice.wakes else "quiet"
 
 
 class Schedules:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import orjson
 
@@ -17,6 +18,10 @@ from collector.core.alarm_record import Transition
 FILE_NAME: Final = "alarms.db"
 MAX_TRANSITIONS: Final = 200_000
 MAX_SENT: Final = 50_000
+MAX_WAITING: Final = 5_000
+"""Messages that wait on one channel; the oldest go first."""
+WAITING_MS: Final = 7 * 86_400_000
+"""What could not be delivered for so long helps no crew any more."""
 _MIGRATIONS: Final = (
     """
     CREATE TABLE engine (gateway TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -36,7 +41,14 @@ _MIGRATIONS: Final = (
     CREATE TABLE acknowledgement (
         id INTEGER PRIMARY KEY, site TEXT NOT NULL, name TEXT NOT NULL, by TEXT NOT NULL) STRICT;
     """,
+    """
+    ALTER TABLE outbox ADD COLUMN urgency TEXT NOT NULL DEFAULT 'alarm';
+    CREATE INDEX outbox_thread ON outbox (channel, crew, thread, id) WHERE sent_ms IS NULL;
+    """,
 )
+
+Urgency = Literal["alarm", "warning", "over", "quiet"]
+"""How loudly a message is delivered, where its service knows of such things."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +62,7 @@ class Outgoing:
     title: str
     body: str
     written_ms: int
+    urgency: Urgency = "alarm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +79,7 @@ class Waiting:
     body: str
     written_ms: int
     attempts: int
+    urgency: Urgency = "alarm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,11 +123,11 @@ class AlarmStore:
         with self._lock:
             self._database.close()
 
-    def engine_states(self) -> dict[str, dict[str, Any]]:
-        """Return what was saved of each gateway."""
+    def engine_states(self) -> dict[str, str]:
+        """Return what was saved of each gateway, as JSON."""
         with self._lock:
             rows = self._database.execute("SELECT gateway, body FROM engine").fetchall()
-        return {gateway: orjson.loads(body) for gateway, body in rows}
+        return dict(rows)
 
     def commit(
         self,
@@ -147,13 +161,13 @@ class AlarmStore:
                 ],
             )
             database.executemany(
-                "INSERT OR IGNORE INTO outbox (identity, thread, crew, channel, title, body, written_ms)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [(o.identity, o.thread, o.crew, o.channel, o.title, o.body, o.written_ms) for o in outgoing],
+                "INSERT OR IGNORE INTO outbox (identity, thread, crew, channel, title, body, written_ms, urgency)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [(o.identity, o.thread, o.crew, o.channel, o.title, o.body, o.written_ms, o.urgency) for o in outgoing],
             )
 
-    def prune(self) -> None:
-        """Forget the oldest history and sent messages past their bounds."""
+    def prune(self, now_ms: int) -> int:
+        """Forget the oldest history and messages past their bounds; return how many were never delivered."""
         with self._transaction() as database:
             database.execute(
                 "DELETE FROM transition WHERE id <= (SELECT max(id) FROM transition) - ?", (MAX_TRANSITIONS,)
@@ -161,6 +175,43 @@ class AlarmStore:
             database.execute(
                 "DELETE FROM outbox WHERE sent_ms IS NOT NULL AND id <= (SELECT max(id) FROM outbox) - ?", (MAX_SENT,)
             )
+            return database.execute(
+                "DELETE FROM outbox WHERE sent_ms IS NULL AND (written_ms < ? OR id IN (SELECT id FROM ("
+                " SELECT id, row_number() OVER (PARTITION BY channel ORDER BY id DESC) AS place"
+                " FROM outbox WHERE sent_ms IS NULL) WHERE place > ?))",
+                (now_ms - WAITING_MS, MAX_WAITING),
+            ).rowcount
+
+    def adopt(self, channels: Mapping[str, Sequence[str]]) -> tuple[int, int]:
+        """Give what waits on channels that no longer exist to those that their crew has now; a new password is one.
+
+        A channel that had its own copy of a message keeps to that: identities end with the channel.
+
+        Args:
+            channels: Crew to its channels.
+
+        Returns:
+            How many messages go another way now, and how many have none, because their crew has no channel.
+        """
+        moved = dropped = 0
+        known = {(crew, channel) for crew, names in channels.items() for channel in names}
+        with self._transaction() as database:
+            used = set(database.execute("SELECT DISTINCT crew, channel FROM outbox WHERE sent_ms IS NULL"))
+            for crew, channel in sorted(used - known):
+                for name in channels.get(crew, ()):
+                    moved += database.execute(
+                        "INSERT OR IGNORE INTO outbox"
+                        " (identity, thread, crew, channel, title, body, written_ms, urgency)"
+                        " SELECT substr(identity, 1, length(identity) - length(channel)) || ?, thread, crew, ?, title,"
+                        " body, written_ms, urgency FROM outbox WHERE crew = ? AND channel = ? AND sent_ms IS NULL"
+                        " ORDER BY id",
+                        (name, name, crew, channel),
+                    ).rowcount
+                gone = database.execute(
+                    "DELETE FROM outbox WHERE crew = ? AND channel = ? AND sent_ms IS NULL", (crew, channel)
+                ).rowcount
+                dropped += 0 if channels.get(crew) else gone
+        return moved, dropped
 
     def shown(self) -> list[Shown]:
         """Return every alarm that was ever raised, as it is now."""
@@ -175,7 +226,7 @@ class AlarmStore:
         """Return the oldest message that a channel must send now; a restore never before its loss."""
         with self._lock:
             row = self._database.execute(
-                "SELECT id, crew, title, body, written_ms, attempts FROM outbox AS o"
+                "SELECT id, crew, title, body, written_ms, attempts, urgency FROM outbox AS o"
                 " WHERE channel = ? AND sent_ms IS NULL AND next_ms <= ? AND NOT EXISTS ("
                 " SELECT 1 FROM outbox AS e WHERE e.channel = o.channel AND e.thread = o.thread AND e.crew = o.crew"
                 " AND e.id < o.id AND e.sent_ms IS NULL) ORDER BY id LIMIT 1",
@@ -183,8 +234,9 @@ class AlarmStore:
             ).fetchone()
         if row is None:
             return None
-        identity, crew, title, body, written_ms, attempts = row
-        return Waiting(id=identity, crew=crew, title=title, body=body, written_ms=written_ms, attempts=attempts)
+        return Waiting(
+            **dict(zip(("id", "crew", "title", "body", "written_ms", "attempts", "urgency"), row, strict=True))
+        )
 
     def sent(self, identity: int, now_ms: int) -> None:
         """Write that a message was taken by its service."""
@@ -198,6 +250,24 @@ class AlarmStore:
                 "UPDATE outbox SET attempts = attempts + 1, next_ms = ?, error = ? WHERE id = ?",
                 (next_ms, error[:200], identity),
             )
+
+    def clock_set(self, by_ms: int) -> None:
+        """Move the next tries along with our clock."""
+        with self._transaction() as database:
+            database.execute("UPDATE outbox SET next_ms = max(0, next_ms + ?) WHERE sent_ms IS NULL", (by_ms,))
+
+    def retire(self, active: AbstractSet[tuple[str, str]], now_ms: int) -> int:
+        """End what is shown as active of sites and rules that no longer exist; return how many those were."""
+        gone = [shown for shown in self.shown() if shown.active and (shown.site, shown.name) not in active]
+        with self._transaction() as database:
+            for shown in gone:
+                body = shown.body | {"active": False, "state": "normal", "since": None}
+                database.execute(
+                    "UPDATE alarm SET active = 0, state = 'normal', changed_ms = ?, body = ?"
+                    " WHERE site = ? AND name = ?",
+                    (now_ms, orjson.dumps(body).decode(), shown.site, shown.name),
+                )
+        return len(gone)
 
     def waiting_count(self) -> int:
         """Return how many messages wait."""

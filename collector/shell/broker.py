@@ -6,7 +6,9 @@ import collections
 import contextlib
 import queue
 import random
+import ssl
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
@@ -18,14 +20,19 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from collector.core.token_bucket import TokenBucket
 from collector.shell.metrics import Metrics
-from config.agent import Mqtt
+from config.agent import Mqtt, Tls
 
 MAX_UNACKNOWLEDGED: Final = 20
 """The client sends all that it holds at a reconnect, whatever the broker's receive maximum is."""
 MAX_PACKET_BYTES: Final = 4 * 1024 * 1024
 MAX_RETAINED: Final = 100_000
 MAX_TRANSIENT: Final = 10_000
+FETCHES_PER_S: Final = 20.0
+FETCH_BURST: Final = 10.0
+"""Below what Mosquitto holds in flight for one client (20), so that what is fetched is not dropped once more."""
+_FETCH_PAUSE_S: Final = 0.25
 FALLBACK_S: Final = 3
 RECONNECT_MIN_S: Final = 0.25
 RECONNECT_MAX_S: Final = 2.0
@@ -63,9 +70,15 @@ class Broker:
         self._client: paho.Client | None = None
         self._subscribed = False
         self._trouble = ""
+        self._denied = ""
+        self._refusal = ""
+        self._tls: _TlsContext | None = None
         self._protocol = MQTTProtocolVersion.MQTTv5
         self._retained: collections.OrderedDict[str, bytes | None] = collections.OrderedDict()
         self._transient: collections.deque[tuple[str, bytes]] = collections.deque()
+        self._fetches: collections.OrderedDict[str, None] = collections.OrderedDict()
+        self._fetch_bucket = TokenBucket(per_s=FETCHES_PER_S, burst=FETCH_BURST)
+        self._subscription = 0
         self._acknowledged: queue.SimpleQueue[tuple[paho.Client, int]] = queue.SimpleQueue()
         self._threads = (
             threading.Thread(target=self._stay_connected, name="broker", daemon=True),
@@ -79,8 +92,8 @@ class Broker:
 
     @property
     def trouble(self) -> str:
-        """Why there is no connection, in words; empty while there is one."""
-        return self._trouble
+        """Why there is no connection, or what the broker denies on it, in words; empty while all is well."""
+        return self._trouble or self._denied
 
     def start(self) -> None:
         """Connect, now or whenever the broker comes up."""
@@ -117,6 +130,16 @@ class Broker:
         self._wake.set()
         return True
 
+    def fetch_retained(self, topic: str) -> None:
+        """Ask once more for a retained message: a broker drops those that do not fit into its queue for us.
+
+        Mosquitto sends all of them at once and keeps 1,020 by default.
+        """
+        with self._lock:
+            if len(self._fetches) < MAX_TRANSIENT:
+                self._fetches[topic] = None
+        self._wake.set()
+
     def is_drained(self) -> bool:
         """Return whether nothing waits to be published."""
         with self._lock:
@@ -135,6 +158,7 @@ class Broker:
         client: paho.Client | None = None
         accepted = threading.Event()
         connects_before = self._metrics.value("connects")
+        self._refusal = ""
         try:
             client = self._new_client(accepted)
             self._client = client
@@ -158,7 +182,8 @@ class Broker:
             self._failed(f"{type(error).__name__}: {error}")
         else:
             if not accepted.is_set():
-                self._failed(self._trouble or "the broker closed the connection before it accepted it")
+                refusal = self._refusal or (self._tls.refusal if self._tls else "")
+                self._failed(refusal or "the broker closed the connection before it accepted it")
                 if self._mqtt.allow_mqtt311:
                     v5, v311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
                     self._protocol = v311 if self._protocol is v5 else v5
@@ -179,14 +204,10 @@ class Broker:
         if self._mqtt.username is not None:
             client.username_pw_set(self._mqtt.username, self._password())
         if self._mqtt.tls is not None:
-            tls = self._mqtt.tls
-            client.tls_set(
-                str(tls.ca_file),
-                str(tls.cert_file) if tls.cert_file else None,
-                str(tls.key_file) if tls.key_file else None,
-            )
+            self._tls = _tls_context(self._mqtt.tls)
+            client.tls_set_context(self._tls)
         client.on_connect = lambda c, _data, _flags, code, _properties: self._on_connect(c, code, accepted)
-        client.on_subscribe = lambda c, _data, _mid, codes, _properties: self._on_subscribe(c, codes)
+        client.on_subscribe = lambda c, _data, mid, codes, _properties: self._on_subscribe(c, mid, codes)
         client.on_message = lambda _client, _data, message: self._on_message(message)
         client.on_publish = lambda c, _data, mid, code, _properties: self._on_publish(c, mid, code)
         client.on_disconnect = lambda c, _data, _flags, code, _properties: self._on_disconnect(c, code)
@@ -198,28 +219,29 @@ class Broker:
 
     def _on_connect(self, client: paho.Client, code: ReasonCode, accepted: threading.Event) -> None:
         if code.is_failure:
-            self._failed(f"the broker refused the connection: {code}")
+            self._refusal = f"the broker refused the connection: {code}"
             client.disconnect()
             return
         accepted.set()
-        if self._protocol is MQTTProtocolVersion.MQTTv5:
-            # Retain as published: a retained batch must be seen as one, whenever it comes.
-            asked: list[tuple[str, Any]] = [
-                (name, SubscribeOptions(qos=1, retainAsPublished=True)) for name in self._filters
-            ]
-        else:
-            asked = [(name, 1) for name in self._filters]
-        result, _ = client.subscribe(asked)
+        result, mid = client.subscribe([(name, self._subscribe_options()) for name in self._filters])
+        self._subscription = mid or 0
         if result is not MQTTErrorCode.MQTT_ERR_SUCCESS:
             client.disconnect()
 
-    def _on_subscribe(self, client: paho.Client, codes: list[ReasonCode]) -> None:
+    def _subscribe_options(self) -> Any:
+        """Retain as published: a retained batch must be seen as one, whenever it comes."""
+        is_v5 = self._protocol is MQTTProtocolVersion.MQTTv5
+        return SubscribeOptions(qos=1, retainAsPublished=True) if is_v5 else 1
+
+    def _on_subscribe(self, client: paho.Client, mid: int, codes: list[ReasonCode]) -> None:
+        if mid != self._subscription:
+            return
         denied = [name for name, code in zip(self._filters, codes, strict=False) if code.is_failure]
         if denied:
             self._failed(f"the broker denied the subscription of {', '.join(denied)}")
             client.disconnect()
             return
-        self._trouble = ""
+        self._trouble = self._denied = ""
         self._subscribed = True
         self._metrics.add("connects")
         _log.info("broker connected", host=self._mqtt.host, port=self._mqtt.port, protocol=self._protocol.name)
@@ -237,7 +259,10 @@ class Broker:
     def _on_publish(self, client: paho.Client, mid: int, code: ReasonCode) -> None:
         if code.is_failure:
             self._metrics.add("publishes_denied")
-            _log.error("publish denied", code=str(code))
+            if not self._denied:
+                _log.error("publish denied", code=str(code))
+            # Confirms among them mean that no gateway ever hears what is stored, and all send it again for ever.
+            self._denied = f"the broker denied a message of ours: {code}"
         self._acknowledged.put((client, mid))
         self._wake.set()
 
@@ -254,6 +279,8 @@ class Broker:
         was_subscribed = self._subscribed
         with self._lock:
             self._subscribed = False
+            # The next connection gets every retained message anyway; who misses one still asks again.
+            self._fetches.clear()
             self._metrics.add("publishes_dropped", len(self._transient))
             self._transient.clear()
         self._client = None
@@ -269,7 +296,7 @@ class Broker:
         sent: dict[int, tuple[str, bytes | None] | None] = {}
         sent_by: paho.Client | None = None
         while not self._stopping.is_set():
-            self._wake.wait(1.0)
+            self._wake.wait(_FETCH_PAUSE_S if self._fetches else 1.0)
             self._wake.clear()
             with contextlib.suppress(queue.Empty):
                 while True:
@@ -283,6 +310,19 @@ class Broker:
             while client_now is not None and len(sent) < MAX_UNACKNOWLEDGED:
                 if not self._publish_next(client_now, sent):
                     break
+            if client_now is not None:
+                self._fetch_next(client_now)
+
+    def _fetch_next(self, client: paho.Client) -> None:
+        """Subscribe by name, which lets the broker send what it retains, and take it back at once."""
+        while True:
+            with self._lock:
+                if not self._fetches or not self._fetch_bucket.take(time.monotonic_ns() // 1_000_000):
+                    return
+                topic, _ = self._fetches.popitem(last=False)
+            client.subscribe([(topic, self._subscribe_options())])
+            client.unsubscribe(topic)
+            self._metrics.add("retained_fetched")
 
     def _publish_next(self, client: paho.Client, sent: dict[int, tuple[str, bytes | None] | None]) -> bool:
         with self._lock:
@@ -305,3 +345,40 @@ class Broker:
                 if message is not None and message[0] not in self._retained:
                     self._retained[message[0]] = message[1]
         sent.clear()
+
+
+class _TlsContext(ssl.SSLContext):
+    """Remembers what the peer said of our certificate: in TLS 1.3 that comes after the handshake, and paho drops it."""
+
+    refusal: str = ""
+
+
+class _TlsSocket(ssl.SSLSocket):
+    """Closed when its handshake fails: paho forgets it then."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        try:
+            return super().recv(buflen, flags)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            if isinstance(self.context, _TlsContext):
+                self.context.refusal = str(error)
+            raise
+
+
+def _tls_context(tls: Tls) -> _TlsContext:
+    context = _TlsContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslsocket_class = _TlsSocket
+    context.load_verify_locations(tls.ca_file)
+    if tls.cert_file is not None:
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+    return context

@@ -14,6 +14,7 @@ import structlog
 
 from collector.core.catalogue import Catalogue
 from collector.core.received import CHANNEL_BY_TAIL, Received
+from collector.core.salvage import Broken, salvage
 from collector.shell.dead_letter import PoisonFile
 from collector.shell.desk import AlarmStateError, Desk
 from collector.shell.gateways import Gateways
@@ -30,6 +31,8 @@ from contract.topics import BUILT_IN_DEVICES
 GROUP: Final = 500
 PASS_TIMEOUT_S: Final = 0.5
 TICK_INTERVAL_MS: Final = 500
+DESCRIBE_INTERVAL_MS: Final = 30_000
+"""How often a gateway's description is asked for again while it is missing."""
 SaveCatalogue = Callable[[list[tuple[str, str, str]], list[tuple[str, str, Any]]], None]
 _log = structlog.get_logger("collector.engine")
 
@@ -38,6 +41,7 @@ _log = structlog.get_logger("collector.engine")
 class _Item:
     received: Received
     foreign: dict[str, DeviceColumns]
+    broken: dict[str, Broken]
     size_bytes: int
 
 
@@ -57,6 +61,7 @@ class Engine:
         poison: PoisonFile,
         metrics: Metrics,
         now_ms: Callable[[], int],
+        fetch_meta: Callable[[str], None],
     ) -> None:
         """Prepare; `run_pass` is called by the thread that owns the desk."""
         self._ingest = ingest
@@ -69,6 +74,8 @@ class Engine:
         self._poison = poison
         self._metrics = metrics
         self._now_ms = now_ms
+        self._fetch_meta = fetch_meta
+        self._fetched_ms: dict[str, int] = {}
         self._ticked_ms = 0
         self._reported: set[str] = set()
         self._state_trouble = ""
@@ -132,12 +139,13 @@ class Engine:
         return []
 
     def _batch(self, message: Message) -> _Item:
-        batch = decode_batch(message.payload)
+        batch, broken = self._readable(message)
         foreign: dict[str, DeviceColumns] = {}
         if self._catalogue.knows(message.gateway):
             foreign = {name: columns for name, columns in batch.d.items() if not self._owns(message.gateway, name)}
         if foreign:
             self._metrics.add("foreign_devices", len(foreign))
+            self._ask_for_meta(message.gateway)
             self._report(message.gateway, "device not of its gateway", devices=sorted(foreign)[:10])
             own = {name: columns for name, columns in batch.d.items() if name not in foreign}
             batch = batch.model_copy(update={"d": own})
@@ -149,7 +157,24 @@ class Engine:
         )
         if self._gateways.heard(received):
             self._metrics.add("repeats")
-        return _Item(received, foreign, len(message.payload))
+        return _Item(received, foreign, broken, len(message.payload))
+
+    def _readable(self, message: Message) -> tuple[Batch, dict[str, Broken]]:
+        """Return a batch without the devices in it that cannot be read; they are kept beside it.
+
+        Raises:
+            PayloadError: It is no batch at all.
+        """
+        try:
+            return decode_batch(message.payload), {}
+        except PayloadError as error:
+            salvaged = salvage(message.payload) if error.kind == "invalid" else None
+            if salvaged is None:
+                raise
+        self._metrics.add("devices_invalid", len(salvaged.broken))
+        facts = {name[:64]: broken.reason for name, broken in list(salvaged.broken.items())[:10]}
+        self._report(message.gateway, "device not what the contract promises", devices=facts)
+        return salvaged.batch, salvaged.broken
 
     def _owns(self, gateway: str, device: str) -> bool:
         return device in BUILT_IN_DEVICES or self._catalogue.owns(gateway, device)
@@ -214,16 +239,24 @@ class Engine:
             return
         if not self._catalogue.knows(received.gateway):
             self._metrics.add("held_without_meta")
+            self._ask_for_meta(received.gateway)
             self._report(received.gateway, "gateway not described yet: evaluated, but not stored or confirmed")
             return
         pending = Pending(
             received=received,
             foreign=item.foreign,
+            broken=item.broken,
             row_count=sum(len(columns.dt) for columns in received.batch.d.values()),
             size_bytes=item.size_bytes,
         )
         if not self._queue.put(pending):
             self._metrics.add("store_dropped")
+
+    def _ask_for_meta(self, gateway: str) -> None:
+        now_ms = self._now_ms()
+        if not DESCRIBE_INTERVAL_MS > now_ms - self._fetched_ms.get(gateway, 0) >= 0:
+            self._fetched_ms[gateway] = now_ms
+            self._fetch_meta(gateway)
 
     def _keep_catalogue(self) -> None:
         with self._catalogue_lock:

@@ -12,6 +12,7 @@ from typing import Final
 from collector.core.received import Received
 from collector.core.rows import Row
 from collector.shell.records import GatewayRecord
+from contract.batch import ClockState
 from contract.state import Online
 
 INGEST_MEASUREMENT: Final = "ingest"
@@ -62,13 +63,14 @@ class Gateways:
     def heard(self, received: Received) -> bool:
         """Note a batch of an admitted gateway; return whether it came before."""
         batch = received.batch
+        has_times = batch.clk is not ClockState.WAITING
         newest_ms = max((columns.t0 + columns.dt[-1] for columns in batch.d.values()), default=None)
         with self._lock:
             gateway = self._gateways[received.gateway]
             record, interval = gateway.record, gateway.interval
             record.last_seen_ms = received.received_ms
             record.epoch, record.seq = batch.epoch, batch.seq
-            if newest_ms is not None:
+            if newest_ms is not None and has_times:
                 record.lag_ms = received.received_ms - newest_ms
                 interval.longest_lag_ms = max(interval.longest_lag_ms, record.lag_ms)
             number = (batch.epoch, batch.seq)

@@ -8,48 +8,24 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import structlog
 
 from collector.core.notice import sent_late_note
 from collector.shell.alarm_store import AlarmStore, Waiting
+from collector.shell.notify_sender import AppriseSender, Sender
 from config.city import City
 from config.collector import CrewChannels
 from config.language import Language
 
-SEND_TIMEOUT_S: Final = 30.0
 FIRST_RETRY_S: Final = 5.0
 LONGEST_RETRY_S: Final = 300.0
 LOOK_INTERVAL_S: Final = 1.0
 LATE_MS: Final = 300_000
 """A message that waited longer says when it was written."""
 _log = structlog.get_logger("notify")
-
-
-class Sender(Protocol):
-    """One way to one crew."""
-
-    def send(self, title: str, body: str) -> bool:
-        """Return whether the service took the message; it may block for SEND_TIMEOUT_S."""
-
-
-class AppriseSender:
-    """Any service that Apprise knows. The URL may carry a secret: it is never logged."""
-
-    def __init__(self, url: str) -> None:
-        """Prepare; Apprise itself is loaded with the first message, since it costs 14 MB."""
-        self._url = url
-
-    def send(self, title: str, body: str) -> bool:
-        """Send once; retries are the outbox's."""
-        from apprise import Apprise, NotifyFormat  # noqa: PLC0415 - costs 0.4 s and 14 MB
-
-        service = Apprise()
-        if not service.add(self._url):
-            return False
-        return bool(service.notify(title=title, body=body, body_format=NotifyFormat.TEXT.value, timeout=SEND_TIMEOUT_S))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +114,9 @@ class Notifier:
                     if waiting is None:
                         break
                     failing = self._send(road, waiting, failing)
-            except sqlite3.Error as error:
-                _log.error("outbox cannot be used", crew=road.crew, error=str(error))
+            except Exception as error:  # noqa: BLE001 - whatever it was, the crew's next message must still go out
+                _log.error("outbox cannot be used", crew=road.crew, error=f"{type(error).__name__}: {error}"[:200])
+            road.sender.rest()
             wake.wait(LOOK_INTERVAL_S)
 
     def _send(self, road: ChannelRoad, waiting: Waiting, failing: bool) -> bool:
@@ -149,17 +126,32 @@ class Notifier:
             body = f"{note} {body}"
         error = "not taken by the service"
         try:
-            taken = road.sender.send(waiting.title, body)
+            taken = road.sender.send(waiting.title, body, waiting.urgency)
         except Exception as reason:  # noqa: BLE001 - a plug-in of one service must not end the channel
             # Only the kind: a message of a plug-in may quote the URL with its secret.
             taken, error = False, type(reason).__name__
         if taken:
-            self._store.sent(waiting.id, self._now_ms())
+            self._write(road, lambda: self._store.sent(waiting.id, self._now_ms()))
             if failing:
                 _log.info("crew can be reached again", crew=road.crew, channel=road.channel)
             return False
         pause_s = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** min(waiting.attempts, 10)) * random.uniform(0.8, 1.0)  # noqa: S311 - spreads retries, guards nothing
-        self._store.failed(waiting.id, self._now_ms() + round(pause_s * 1000), error)
+        self._write(road, lambda: self._store.failed(waiting.id, self._now_ms() + round(pause_s * 1000), error))
         if not failing:
             _log.error("crew cannot be reached", crew=road.crew, channel=road.channel, error=error)
         return True
+
+    def _write(self, road: ChannelRoad, write: Callable[[], None]) -> None:
+        """Write what became of a message, however long the disk refuses: what is not marked sent would go out again."""
+        refused = False
+        while True:
+            try:
+                write()
+            except sqlite3.Error as error:
+                if not refused:
+                    _log.error("outbox cannot be written", crew=road.crew, error=str(error))
+                refused = True
+            else:
+                return
+            if self._closing.wait(LOOK_INTERVAL_S):
+                return

@@ -11,6 +11,7 @@ from typing import Final
 
 from collector.core.received import Received
 from collector.core.rows import Row
+from collector.core.salvage import Broken
 from contract.batch import DeviceColumns
 
 MAX_QUEUE_BYTES: Final = 24 * 1024 * 1024
@@ -24,6 +25,7 @@ class Pending:
     Attributes:
         received: A batch, confirmed once it is stored; None for rows of the collector's own.
         foreign: Devices of the batch that do not belong to its gateway; they go to the dead-letter file.
+        broken: Devices of the batch that cannot be read; they go there too.
         rows: Rows of the collector's own.
         row_count: How many rows it will make, at most.
         size_bytes: Of the payload.
@@ -31,6 +33,7 @@ class Pending:
 
     received: Received | None = None
     foreign: Mapping[str, DeviceColumns] = field(default_factory=dict)
+    broken: Mapping[str, Broken] = field(default_factory=dict)
     rows: tuple[Row, ...] = ()
     row_count: int = 0
     size_bytes: int = 0

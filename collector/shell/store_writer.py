@@ -91,9 +91,11 @@ class StoreWriter:
             try:
                 if group and not self.write(group):
                     break
-            except Exception:  # noqa: BLE001 - a defect of ours: these batches stay with their gateways, others go on
+            except Exception as error:  # noqa: BLE001 - a defect of ours: these batches stay with their gateways
                 self._metrics.add("store_failures")
+                self._trouble = f"defect: {error!r}"[:300]
                 _log.exception("store group failed", batches=len(group))
+                self._stop.wait(BACK_OFF_MIN_S)
         self._store.close()
 
     def write(self, group: Sequence[Pending]) -> bool:
@@ -135,6 +137,9 @@ class StoreWriter:
             )
         for device, columns in pending.foreign.items():
             work.letters.append(self._letter(pending, "foreign_device", {"device": device, "columns": _plain(columns)}))
+        for device, broken in pending.broken.items():
+            facts = {"device": device, "detail": broken.reason, "columns": broken.columns}
+            work.letters.append(self._letter(pending, "invalid_device", facts))
         return work
 
     def _letter(self, pending: Pending, reason: str, facts: dict[str, Any]) -> dict[str, Any]:
@@ -162,7 +167,7 @@ class StoreWriter:
                         "measurement": row.measurement,
                         "device": row.device,
                         "time_ms": row.time_ms,
-                        "fields": dict(row.fields),
+                        "fields": {key: row.fields[key] for key in rejected.fields or row.fields},
                     },
                 )
             )

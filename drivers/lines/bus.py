@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from config.agent import SerialLine
 from drivers.base import Clock, Exchange, LineCounters, Moment
 from drivers.errors import Fault, FrameError
+from drivers.texts import frame_error
 
 FIXED_GAP_US: Final = 1_750
 """The silence between frames above 19,200 baud. Source: MODBUS over Serial Line V1.02 §2.5.1.1."""
@@ -101,7 +102,7 @@ class Bus:
             self._free_us = max(self._free_us, now_us + max(PIECE_US, timing.gap_us))
             if now_us > limit_us:
                 self._counters.count(Fault.BABBLE)
-                raise FrameError(Fault.BABBLE, "bytes keep coming though nothing was asked: another master, or noise")
+                raise frame_error(Fault.BABBLE, "babble")
 
     def exchange(self, exchange: Exchange) -> Moment:
         """Send a request on a settled bus and wait for its answer.

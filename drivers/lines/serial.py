@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import select
@@ -20,6 +21,7 @@ from config.agent import SerialLine
 from drivers.base import Clock, Exchange, Framing, LineCounters, Moment
 from drivers.errors import DriverError, LineDownError
 from drivers.lines.bus import Bus, BusTiming
+from drivers.texts import line_down
 
 FIRST_BACKOFF_S: Final = 0.25
 LAST_BACKOFF_S: Final = 4.0
@@ -46,7 +48,7 @@ class TtyPort:
                 exclusive=True,
             )
         except (serial.SerialException, OSError, ValueError) as error:
-            raise LineDownError(f"{config.port}: {_advice(error)}") from error
+            raise _not_opened(config.port, error) from error
         self._fd = self._serial.fileno()
         # flock stops those who ask; the tty's own lock stops the rest. Not on a pseudo-terminal: there it stays
         # set after a crash for as long as the other side keeps it open.
@@ -72,9 +74,9 @@ class TtyPort:
         try:
             written = os.write(self._fd, data)
         except OSError as error:
-            raise LineDownError(f"{self._name}: {error.strerror}") from error
+            raise line_down("port_lost", port=self._name, reason=error.strerror) from error
         if written != len(data):
-            raise LineDownError(f"{self._name}: took {written} of {len(data)} bytes; it does not send")
+            raise line_down("port_stuck", port=self._name, taken=written, count=len(data))
 
     def read(self, until_us: int) -> bytes:
         """Return what came as soon as anything did; nothing once the time is reached."""
@@ -91,9 +93,9 @@ class TtyPort:
         except BlockingIOError:
             return b""
         except OSError as error:
-            raise LineDownError(f"{self._name}: {error.strerror}") from error
+            raise line_down("port_lost", port=self._name, reason=error.strerror) from error
         if not data:
-            raise LineDownError(f"{self._name}: hung up; is the adapter unplugged?")
+            raise line_down("port_hung_up", port=self._name)
         return data
 
     def close(self) -> None:
@@ -102,15 +104,17 @@ class TtyPort:
             self._serial.close()
 
 
-def _advice(error: Exception) -> str:
-    number = getattr(error, "errno", None)
-    if number == 13:
-        return "no permission; add the agent's user to the group of the device (dialout)"
-    if number in {11, 16}:
-        return "in use by another process"
-    if number == 2:
-        return "no such device; is the adapter plugged in?"
-    return f"cannot be opened: {error}"
+_NOT_OPENED: Final = {
+    errno.EACCES: "port_forbidden",
+    errno.EAGAIN: "port_busy",
+    errno.EBUSY: "port_busy",
+    errno.ENOENT: "port_missing",
+}
+
+
+def _not_opened(port: str, error: Exception) -> LineDownError:
+    """Return what to do about a port that cannot be opened."""
+    return line_down(_NOT_OPENED.get(getattr(error, "errno", None) or 0, "port_unusable"), port=port, reason=error)
 
 
 @dataclass(slots=True, eq=False)
@@ -152,7 +156,7 @@ class SerialBusLine:
         self._bus: Bus | None = None
         self._backoff_s = FIRST_BACKOFF_S
         self._retry_at_s = 0.0
-        self._why_down = ""
+        self._why_down = LineDownError("")
 
     @property
     def up(self) -> bool:
@@ -165,7 +169,7 @@ class SerialBusLine:
         job = _Job(exchange, loop, loop.create_future())
         with self._wake:
             if self._closing:
-                raise LineDownError(f"line '{self.id}' is closed")
+                raise line_down("line_closed", line=self.id)
             (self._urgent if urgent else self._waiting).append(job)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=f"line-{self.id}", daemon=True)
@@ -193,11 +197,12 @@ class SerialBusLine:
                     job.end(bus.exchange(job.exchange))
             except DriverError as error:
                 if isinstance(error, LineDownError) and self._port is not None:
-                    self._give_up(str(error))
+                    self._give_up(error)
                 self._fail(job, error)
             except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, and the line must live on
-                self._give_up(repr(error))
-                self._fail(job, LineDownError(f"line '{self.id}': {error!r}"))
+                down = line_down("line_failed", line=self.id, reason=repr(error))
+                self._give_up(down)
+                self._fail(job, down)
         self._close_port()
 
     def _has_work(self) -> bool:
@@ -206,7 +211,7 @@ class SerialBusLine:
                 self._wake.wait()
             if self._closing:
                 for job in (*self._urgent, *self._waiting):
-                    job.end(LineDownError(f"line '{self.id}' is closed"))
+                    job.end(line_down("line_closed", line=self.id))
             return not self._closing
 
     def _next_job(self) -> _Job | None:
@@ -226,18 +231,18 @@ class SerialBusLine:
         if self._bus is not None:
             return self._bus
         if time.monotonic() < self._retry_at_s:
-            raise LineDownError(self._why_down)
+            raise LineDownError(str(self._why_down), vi=self._why_down.vi)
         try:
             self._port = TtyPort(self._config)
         except LineDownError as error:
-            self._give_up(str(error))
+            self._give_up(error)
             raise
         self.counters.opened += 1
         self._bus = Bus(self._port, self._timing, self.counters, self._clock)
-        self._backoff_s, self._why_down = FIRST_BACKOFF_S, ""
+        self._backoff_s = FIRST_BACKOFF_S
         return self._bus
 
-    def _give_up(self, why: str) -> None:
+    def _give_up(self, why: LineDownError) -> None:
         self._close_port()
         self._why_down = why
         self._retry_at_s = time.monotonic() + self._backoff_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections import deque
 from typing import Final
@@ -10,6 +11,8 @@ from typing import Final
 from config.agent import TcpLine
 from drivers.base import Clock, Exchange, Framing, LineCounters, Moment
 from drivers.errors import FrameError, LineDownError
+from drivers.lines.addresses import HostAddresses
+from drivers.texts import line_down
 
 FIRST_BACKOFF_S: Final = 0.25
 LAST_BACKOFF_S: Final = 4.0
@@ -37,6 +40,14 @@ class _Connection(asyncio.Protocol):
         self._line.lost(self, exc)
 
 
+def _no_connection(host: str, error: OSError) -> LineDownError:
+    if isinstance(error, TimeoutError):
+        return line_down("host_late", host=host)
+    if isinstance(error, socket.gaierror):
+        return line_down("host_refuses", host=host, reason=error.strerror)
+    return line_down("host_refuses", host=host, reason=os.strerror(error.errno) if error.errno else error)
+
+
 class TcpConnectionLine:
     """The line that a TcpLine configures.
 
@@ -50,6 +61,7 @@ class TcpConnectionLine:
         self.id = config.id
         self.counters = LineCounters()
         self._host, self._port, self._timeout_s = config.host, config.port, config.timeout_s
+        self._addresses = HostAddresses(config.host)
         self._clock = clock
         self._connection: _Connection | None = None
         self._exchange: Exchange | None = None
@@ -60,7 +72,7 @@ class TcpConnectionLine:
         self._closing = False
         self._backoff_s = FIRST_BACKOFF_S
         self._retry_at_s = 0.0
-        self._why_down = ""
+        self._why_down = LineDownError("")
 
     @property
     def up(self) -> bool:
@@ -70,7 +82,7 @@ class TcpConnectionLine:
     async def exchange(self, exchange: Exchange, *, urgent: bool = False) -> Moment:
         """Send a request and wait for its answer."""
         if self._closing:
-            raise LineDownError(f"line '{self.id}' is closed")
+            raise line_down("line_closed", line=self.id)
         if self._busy:
             await self._turn(urgent=urgent)
         self._busy = True
@@ -90,7 +102,7 @@ class TcpConnectionLine:
             raise
         if self._closing:
             self._pass_on()
-            raise LineDownError(f"line '{self.id}' is closed")
+            raise line_down("line_closed", line=self.id)
 
     def _pass_on(self) -> None:
         """Give the line to whoever is next; it stays busy until nobody waits."""
@@ -154,7 +166,8 @@ class TcpConnectionLine:
             return
         self._connection = None
         if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(LineDownError(f"{self._where}: connection lost: {reason or 'closed by peer'}"))
+            down = line_down("host_lost" if reason else "host_hung_up", host=self._where, reason=reason)
+            self._answer.set_exception(down)
 
     def _expired(self) -> None:
         if self._answer is not None and self._exchange is not None and not self._answer.done():
@@ -166,20 +179,36 @@ class TcpConnectionLine:
 
     async def _connect(self, loop: asyncio.AbstractEventLoop) -> _Connection:
         if loop.time() < self._retry_at_s:
-            raise LineDownError(self._why_down)
+            raise LineDownError(str(self._why_down), vi=self._why_down.vi)
         try:
-            async with asyncio.timeout(self._timeout_s):
-                _, connection = await loop.create_connection(lambda: _Connection(self), self._host, self._port)
-        except (OSError, TimeoutError) as error:
-            why = "no connection in time" if isinstance(error, TimeoutError) else f"no connection: {error}"
-            self._why_down = f"{self._where}: {why}"
+            connection = await self._connect_any(loop, loop.time() + self._timeout_s)
+        except (OSError, LineDownError) as error:
+            self._why_down = error if isinstance(error, LineDownError) else _no_connection(self._where, error)
             self._retry_at_s = loop.time() + self._backoff_s
             self._backoff_s = min(2 * self._backoff_s, LAST_BACKOFF_S)
-            raise LineDownError(self._why_down) from error
+            raise self._why_down from error
         self._backoff_s = FIRST_BACKOFF_S
         self.counters.opened += 1
         self._connection = connection
         return connection
+
+    async def _connect_any(self, loop: asyncio.AbstractEventLoop, deadline_s: float) -> _Connection:
+        """Try the host's addresses one after the other, each with its share of the time that is left."""
+        try:
+            addresses = await self._addresses.find(self._timeout_s / 2)
+        except TimeoutError as error:
+            raise line_down("host_unknown", host=self._where, name=self._host) from error
+        refusal: OSError = TimeoutError()
+        for tried, address in enumerate(addresses):
+            share_s = max(0.0, deadline_s - loop.time()) / (len(addresses) - tried)
+            try:
+                async with asyncio.timeout(share_s):
+                    _, connection = await loop.create_connection(lambda: _Connection(self), address, self._port)
+            except OSError as error:
+                refusal = error
+            else:
+                return connection
+        raise refusal
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from config.points import RegisterPoint
+from config.language import Language
 from config.profile import Condition, ModbusProfile
 from contract.reading import Block, Cause, Quality, Reading, Value, quality_of
 from drivers.base import Clock, DevicePoint, Line, Moment
@@ -17,6 +17,7 @@ from drivers.errors import (
     FrameError,
     LineDownError,
     RefusedError,
+    TransientError,
     UnsupportedError,
 )
 from drivers.modbus.compound import Compound, Part, Role
@@ -31,6 +32,7 @@ from drivers.modbus.frames import (
 from drivers.modbus.guard import WritePermission, check_request
 from drivers.modbus.plan import FUNCTION_OF, ReadRequest, Wanted, plan_reads
 from drivers.modbus.values import BlockDecoder, Decoded, decode, encode
+from drivers.texts import TEXTS
 
 MAX_KEPT_PLANS: Final = 64
 
@@ -273,8 +275,9 @@ class ModbusDriver:
         failure: DriverError | None = None
         try:
             await self._exchange(self._kind(self._unit, pdu), urgent=True)
-        except FrameError as error:
-            # Lost on the way there or on the way back: only the device knows.
+        except (TransientError, LineDownError) as error:
+            # Lost on the way there or on the way back, or still being worked on (exceptions 5 and 11, a connection
+            # cut after the request): only the device knows.
             failure = error
         try:
             return await self._read_one(point, urgent=True)
@@ -337,18 +340,30 @@ class ModbusDriver:
 
     async def _prove(self, condition: Condition) -> Reading:
         spec = self._profile.point(condition.point)
-        wanted = f"{self._profile.en} shows {spec.en} {_wanted(condition, spec)}"
         try:
             reading = await self._read_one(DevicePoint(spec.key, spec))
         except UnsupportedError as error:
-            raise UnsupportedError(f"{self.device}: not the device of its profile: {wanted}; {error}") from error
+            raise self._wrong_device("wrong_device_refuses", condition, error) from error
         found = reading.value
         if found not in condition.inconclusive and not condition.holds(found):
-            shown = "no value in range" if found is None else f"{found:g}" if isinstance(found, float) else f"{found}"
-            raise UnsupportedError(
-                f"{self.device}: not the device of its profile: {wanted}, this one shows {shown} {spec.unit}".rstrip()
-            )
+            raise self._wrong_device("wrong_device", condition, found)
         return reading
+
+    def _wrong_device(self, key: str, condition: Condition, found: object) -> UnsupportedError:
+        spec, profile = self._profile.point(condition.point), self._profile
+
+        def text(language: Language) -> str:
+            facts: dict[str, object] = {
+                "device": self.device,
+                "profile": profile.vi if language == "vi" else profile.en,
+                "point": spec.vi if language == "vi" else spec.en,
+                "wanted": _wanted(condition, spec.unit, language),
+                "reason": found.text(language) if isinstance(found, DriverError) else "",
+            }
+            shown = f"{found:g} {spec.unit}".rstrip() if isinstance(found, int | float) else str(found or "")
+            return TEXTS.text(key, language, found=shown or TEXTS.text("no_number", language), **facts)
+
+        return UnsupportedError(text("en"), vi=text("vi"))
 
     async def _exchange(self, exchange: RtuExchange | TcpExchange, *, urgent: bool = False) -> Moment:
         """Carry one request, keeping the device's own gap; a busy device is asked once more."""
@@ -356,8 +371,7 @@ class ModbusDriver:
         if exchange.exception_code == BUSY:
             moment = await self._carry(exchange, urgent=urgent)
         if exchange.exception_code is not None:
-            where = f"{self.device}: unit {self._unit}, function {exchange.function}"
-            raise exception_error(exchange.exception_code, where)
+            raise exception_error(exchange.exception_code, self.device, self._unit, exchange.function)
         return moment
 
     async def _carry(self, exchange: RtuExchange | TcpExchange, *, urgent: bool) -> Moment:
@@ -373,7 +387,8 @@ class ModbusDriver:
                 self._free_at_ms = self._clock.monotonic_ms() + self._gap_ms
 
 
-def _wanted(condition: Condition, spec: RegisterPoint) -> str:
+def _wanted(condition: Condition, unit: str, language: Language) -> str:
     if condition.begins is not None:
-        return f"beginning with '{condition.begins}'"
-    return f"from {condition.low:g} to {condition.high:g} {spec.unit}".rstrip()
+        return TEXTS.text("wanted_text", language, begins=condition.begins)
+    high = f"{condition.high:g} {unit}".rstrip()
+    return TEXTS.text("wanted_range", language, low=f"{condition.low:g}", high=high)

@@ -11,7 +11,7 @@ from config.points import RegisterPoint, Table
 from config.profile import ModbusProfile
 from contract.reading import Cause, Value
 from drivers.base import Framing
-from drivers.errors import FrameError
+from drivers.errors import DriverError, FrameError
 from drivers.modbus import frames
 from drivers.modbus.explain_texts import TEXTS
 from drivers.modbus.plan import FUNCTION_OF
@@ -39,7 +39,9 @@ class Problem:
 
     def text(self, language: Language) -> str:
         """Return it as a sentence."""
-        facts = dict(self.facts)
+        facts = {
+            name: fact.text(language) if isinstance(fact, DriverError) else fact for name, fact in self.facts.items()
+        }
         if self.key == "exception":
             known = f"exception_{facts['found']}"
             facts["meaning"] = TEXTS.text(known if known in _KNOWN else "exception_other", language)
@@ -245,7 +247,14 @@ def explain(profile: ModbusProfile, frame: bytes, request: bytes | None = None) 
 
 
 def _is_read_request(pdu: bytes) -> bool:
-    return len(pdu) == 5 and pdu[1] != 3
+    if len(pdu) != 5:
+        return False
+    words = _TABLE_OF[pdu[0]] in {"holding", "input"}
+    # A count that nobody may ask for (V1.1b3 §6.1, §6.3): an answer that was cut.
+    if not 1 <= int.from_bytes(pdu[3:], "big") <= (125 if words else 2000):
+        return False
+    # A 3 in the second place: three bytes of bits, or a request from 0x0300 on. Three bytes are no whole registers.
+    return words or pdu[1] != 3
 
 
 def _reply_data(adu: _Adu, function: int) -> bytes:

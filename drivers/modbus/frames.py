@@ -22,6 +22,7 @@ from pymodbus.pdu.register_message import (
 )
 
 from drivers.errors import Fault, FrameError
+from drivers.texts import frame_error
 
 READ_COILS: Final = 1
 READ_DISCRETE_INPUTS: Final = 2
@@ -122,8 +123,8 @@ class ModbusExchange:
             self.payload = pdu[2:]
 
     def _wrong(self, fault: Fault, found: object, wanted: object) -> FrameError:
-        what = fault.value.replace("_", " ")
-        return FrameError(fault, f"unit {self.unit}, function {self.function}: {what}: {found}, not {wanted}")
+        facts = {"unit": self.unit, "function": self.function, "found": found, "wanted": wanted}
+        return frame_error(fault, fault.value, **facts)
 
     def _wrong_head(self, pdu: bytes) -> FrameError | None:
         """Return what is wrong with the first bytes of an answer's PDU, as far as they have come."""
@@ -138,10 +139,13 @@ class ModbusExchange:
     def expire(self) -> FrameError:
         """Return what is wrong with what came until the time-out."""
         came = bytes(self._buffer)
-        where = f"unit {self.unit}, function {self.function}"
         if not came:
-            return FrameError(Fault.TIMEOUT, f"{where}: no answer")
-        return FrameError(Fault.TRUNCATED, f"{where}: {len(came)} bytes came, then silence: {came[:16].hex(' ')}")
+            return frame_error(Fault.TIMEOUT, "no_answer", unit=self.unit, function=self.function)
+        return self._incomplete(Fault.TRUNCATED, "cut")
+
+    def _incomplete(self, fault: Fault, key: str) -> FrameError:
+        facts = {"unit": self.unit, "function": self.function, "count": len(self._buffer)}
+        return frame_error(fault, key, came=bytes(self._buffer[:16]).hex(" "), **facts)
 
 
 class RtuExchange(ModbusExchange):
@@ -220,11 +224,7 @@ class RtuExchange(ModbusExchange):
         return self._wrong(Fault.CRC, found, wanted)
 
     def _noise(self) -> FrameError:
-        came = bytes(self._buffer[:16]).hex(" ")
-        return FrameError(
-            Fault.NOISE,
-            f"unit {self.unit}, function {self.function}: {len(self._buffer)} bytes hold no answer: {came}",
-        )
+        return self._incomplete(Fault.NOISE, "no_frame")
 
     def missing(self) -> int:
         """Return how many bytes must still come at least."""

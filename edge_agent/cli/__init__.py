@@ -5,8 +5,8 @@ from __future__ import annotations
 
 def main() -> None:
     """Run `edge-agent`."""
+    from config.click_words import translate_click
     from config.language import process_language
-    from edge_agent.cli.click_words import translate_click
     from edge_agent.cli.commands import edge_agent
 
     translate_click(process_language())

@@ -10,8 +10,9 @@ from typing import Literal
 from config.agent import AgentConfig, SerialLine
 from config.document import Document, Location, read_document
 from config.errors import ConfigErrors, ConfigProblem
-from config.loader import load_document
+from config.loader import UnreadableFileError, load_document, no_such
 from config.profile import InstrumentProfile, ModbusProfile, load_profile, shipped_profiles
+from config.texts import TEXTS as FINDINGS
 from contract.schedule import Schedule, next_change_ms
 from drivers.registry import device_points
 from edge_agent.cli.exit_codes import ExitCode
@@ -23,6 +24,8 @@ from edge_agent.shell.control import ControlError, socket_path
 
 Severity = Literal["error", "warning"]
 _YEAR_2026_MS = 1_767_225_600_000
+LAST_FREE_UNIT = 247
+"""Modbus over serial line V1.02, 2.2: 248 to 255 are reserved, 0 is the broadcast."""
 
 
 @dataclass(slots=True)
@@ -57,6 +60,7 @@ def check_command(config_file: Path, *, as_json: bool) -> ExitCode:
     if config is not None:
         document = read_document(config_file.read_text("utf-8"), config_file)
         points = _check_devices(config, document, findings)
+        _check_units(config, document, findings)
         _check_files(config, document, findings)
         _check_machine(config, document, findings)
     _print(config_file, config, points, findings, as_json=as_json)
@@ -69,6 +73,12 @@ def _check_devices(config: AgentConfig, document: Document, findings: Findings) 
     """Check the profiles and how devices use them; return how many points there are."""
     count = 0
     profiles: dict[str, ModbusProfile | InstrumentProfile | None] = {}
+    devices = [device.id for device in config.devices]
+    for number, allowed in enumerate(config.commands.allow):
+        name = allowed.point.partition("/")[0]
+        if name not in devices:
+            message = no_such("device", name, devices)
+            findings.at("error", document, ("commands", "allow", number, "point"), message)
     for index, device in enumerate(config.devices):
         location: Location = ("devices", index)
         if device.profile not in profiles:
@@ -76,18 +86,54 @@ def _check_devices(config: AgentConfig, document: Document, findings: Findings) 
         profile = profiles[device.profile]
         if profile is None:
             continue
+        known = [point.key for point in profile.specs]
+        wrong = [((*location, "names", key), key) for key in device.names if key not in known]
+        wrong += [((*location, "points", at), key) for at, key in enumerate(device.points or ()) if key not in known]
+        for place, key in wrong:
+            findings.at("error", document, place, no_such("point", key, known))
+        if wrong:
+            continue
         try:
             points = device_points(device, profile)
-        except ValueError as error:
-            findings.at("error", document, location, str(error))
+        except ValueError:
+            names = [device.names.get(key, key) for key in device.points or known]
+            repeated = ", ".join(sorted({name for name in names if names.count(name) > 1}))
+            findings.at("error", document, location, FINDINGS.text("points_named_twice", names=repeated))
             continue
         count += len(points)
-        writable = {f"{device.id}/{point.key}": point.spec.can_be_written for point in points}
-        for number, allowed in enumerate(config.commands.allow):
-            if allowed.point.startswith(f"{device.id}/") and not writable.get(allowed.point, False):
-                message = f"'{allowed.point}' cannot be written"
-                findings.at("error", document, ("commands", "allow", number, "point"), message)
+        _check_allowed(
+            config, device.id, {point.key: point.spec.can_be_written for point in points}, document, findings
+        )
     return count
+
+
+def _check_allowed(
+    config: AgentConfig, device: str, writable: dict[str, bool], document: Document, findings: Findings
+) -> None:
+    """Check that what commands may write of a device is there and can be written."""
+    for number, allowed in enumerate(config.commands.allow):
+        name, _, key = allowed.point.partition("/")
+        if name == device and not writable.get(key, False):
+            message = FINDINGS.text("not_writable", point=allowed.point)
+            if key not in writable:
+                message = no_such("point", key, list(writable))
+            findings.at("error", document, ("commands", "allow", number, "point"), message)
+
+
+def _check_units(config: AgentConfig, document: Document, findings: Findings) -> None:
+    """Warn of unit ids that no device answers to, or two."""
+    serial = {line.id for line in config.lines if isinstance(line, SerialLine)}
+    owners: dict[tuple[str, int], str] = {}
+    for index, device in enumerate(config.devices):
+        place: Location = ("devices", index, "unit")
+        if device.line in serial and device.unit == 0:
+            findings.at("warning", document, place, FINDINGS.text("unit_broadcast"))
+        elif device.line in serial and device.unit > LAST_FREE_UNIT:
+            findings.at("warning", document, place, FINDINGS.text("unit_reserved", unit=device.unit))
+        owner = owners.setdefault((device.line, device.unit), device.id)
+        if owner != device.id:
+            message = FINDINGS.text("unit_twice", unit=device.unit, line=device.line, device=owner)
+            findings.at("warning", document, place, message)
 
 
 def _profile(
@@ -95,13 +141,15 @@ def _profile(
 ) -> ModbusProfile | InstrumentProfile | None:
     is_file = "/" in name or name.endswith(".yaml")
     if not is_file and name not in shipped_profiles():
-        findings.at("error", document, location, f"no profile '{name}'; there are: {', '.join(shipped_profiles())}")
+        findings.at("error", document, location, no_such("profile", name, list(shipped_profiles())))
         return None
     try:
         return load_profile(name, document.file.absolute().parent)
+    except UnreadableFileError as error:
+        findings.at("error", document, location, FINDINGS.text("named_file", file=name, reason=error.reason))
     except ConfigErrors as error:
         findings.errors(error)
-        return None
+    return None
 
 
 def _check_files(config: AgentConfig, document: Document, findings: Findings) -> None:
@@ -109,6 +157,9 @@ def _check_files(config: AgentConfig, document: Document, findings: Findings) ->
         file = config.lighting.schedule_file
         try:
             schedule = load_document(file, Schedule)
+        except UnreadableFileError as error:
+            message = FINDINGS.text("named_file", file=file, reason=error.reason)
+            findings.at("error", document, ("lighting", "schedule_file"), message)
         except ConfigErrors as error:
             findings.errors(error)
         else:
@@ -124,7 +175,8 @@ def _check_files(config: AgentConfig, document: Document, findings: Findings) ->
         findings.at("warning", document, ("commands",), TEXTS.text("no_key"))
     for where, path in _secret_files(config):
         if path is not None and not path.is_file():
-            findings.at("error", document, where, f"{path}: no such file")
+            reason = FINDINGS.text("no_such_file")
+            findings.at("error", document, where, FINDINGS.text("named_file", file=path, reason=reason))
 
 
 def _secret_files(config: AgentConfig) -> Iterator[tuple[Location, Path | None]]:

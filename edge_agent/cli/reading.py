@@ -56,7 +56,8 @@ def read_command(config_file: Path, device: str | None, points: list[str], *, as
         print_lines(_table(answers, specs))
         for name, answer in answers.items():
             if "error" in answer:
-                say(TEXTS.text("no_answer", device=name, error=answer["error"]))
+                vietnamese = answer.get("error_vi") if process_language() == "vi" else None
+                say(TEXTS.text("no_answer", device=name, error=vietnamese or answer["error"]))
     return _code(answers)
 
 
@@ -103,7 +104,11 @@ async def _read_directly(config: AgentConfig, base: Path, wanted: list[str], poi
             try:
                 readings = await read_device(device, points)
             except (DriverError, TimeoutError) as error:
-                answers[device.id] = {"error": str(error) or cause_text("timeout"), "busy": _is_busy(error)}
+                answers[device.id] = {
+                    "error": str(error) or cause_text("timeout"),
+                    "error_vi": error.vi if isinstance(error, DriverError) else "",
+                    "busy": _is_busy(error),
+                }
             else:
                 answers[device.id] = {"readings": [as_dict(reading) for reading in readings]}
     finally:

@@ -37,8 +37,24 @@ def status_command(config_file: Path, *, show_all: bool, as_json: bool) -> ExitC
         print_lines(status_lines(status, show_all=show_all))
     if not status["connected"]:
         return ExitCode.UPLINK
-    well = all(not (device["bad_points"] or device["set_aside"]) for device in status["devices"])
-    return ExitCode.OK if well else ExitCode.FINDING
+    return ExitCode.OK if _is_well(status) else ExitCode.FINDING
+
+
+def _is_well(status: dict[str, Any]) -> bool:
+    delivery = status["delivery"]
+    spool = delivery["spool"]
+    delivers = not (
+        spool["failure"]
+        or spool["evicted_readings"]
+        or delivery["denied"]
+        or delivery["metrics"].get("session_takeovers")
+    )
+    schedule_is_good = not (status.get("lighting") or {}).get("schedule_problem")
+    return (
+        delivers
+        and schedule_is_good
+        and not any(device["bad_points"] or device["set_aside"] for device in status["devices"])
+    )
 
 
 def _not_running(config: AgentConfig, *, as_json: bool) -> ExitCode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -12,6 +13,7 @@ from edge_agent.cli.words import TEXTS, cause_text
 WIDTH_CELLS: Final = 80
 HEIGHT_LINES: Final = 24
 _COLUMNS: Final = (("device", 15), ("good", 13), ("quality", 13), ("failed", 13))
+_MAX_DENIED_LINES: Final = 2
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -25,8 +27,9 @@ def status_lines(status: Mapping[str, Any], *, show_all: bool = False) -> list[s
             uptime=span_text(status["uptime_s"]),
             memory=size_text(status["rss_bytes"]),
         ),
-        _connection(status),
+        *_connection(status),
         undelivered_line(status["undelivered"]),
+        *_delivery_faults(status),
         *_lighting(status.get("lighting")),
         _malformed(status["malformed"]),
         "",
@@ -75,29 +78,60 @@ def fit(text: str, width_cells: int) -> str:
     return text + "…"
 
 
-def _connection(status: Mapping[str, Any]) -> str:
+def _connection(status: Mapping[str, Any]) -> list[str]:
     connected = TEXTS.text("connected" if status["connected"] else "disconnected")
-    reason = status["delivery"].get("broker_reason")
-    if not status["connected"] and reason:
-        connected += f" ({reason})"
     synced = "clock_synced" if status["clock_synced"] else "clock_not_synced"
     if not status["clock_synced"] and not status.get("clock_required", True):
         synced = "clock_assumed"
-    return f"{connected}, {TEXTS.text(synced)}"
+    lines = [f"{connected}, {TEXTS.text(synced)}"]
+    delivery = status["delivery"]
+    problem = delivery.get("broker_problem")
+    if not status["connected"] and problem:
+        reason = delivery.get("broker_reason") or ""
+        facts = {"broker": delivery["broker"], "reason": reason, "gateway": status["gateway"]}
+        lines += folded(TEXTS.text(f"broker_{problem}", **facts))
+    return lines
+
+
+def _delivery_faults(status: Mapping[str, Any]) -> list[str]:
+    """Return what keeps readings from the disk or from the centre, each with what to do."""
+    delivery = status["delivery"]
+    spool, denied = delivery["spool"], delivery["denied"]
+    lines: list[str] = []
+    if spool["failure"]:
+        lines += folded(TEXTS.text("disk_fails", failure=spool["failure"], batches=spool["unkept_rows"]))
+    if spool["evicted_readings"]:
+        lines += folded(TEXTS.text("given_up", readings=spool["evicted_readings"]))
+    for one in denied[:_MAX_DENIED_LINES]:
+        lines += folded(TEXTS.text("denied", **one))
+    if len(denied) > _MAX_DENIED_LINES:
+        lines.append(TEXTS.text("denied_more", count=len(denied) - _MAX_DENIED_LINES))
+    if delivery["metrics"].get("session_takeovers"):
+        facts = {"gateway": status["gateway"], "count": delivery["metrics"]["session_takeovers"]}
+        lines += folded(TEXTS.text("taken_over", **facts))
+    return lines
+
+
+def folded(text: str) -> list[str]:
+    """Return a text in lines of at most the page's width, those after the first one indented; two lines at most."""
+    return textwrap.wrap(text, WIDTH_CELLS, subsequent_indent="  ", max_lines=2, placeholder=" …")
 
 
 def _lighting(lighting: Mapping[str, Any] | None) -> list[str]:
     if lighting is None:
         return []
+    problem = lighting.get("schedule_problem")
+    wrong = folded(TEXTS.text("schedule_wrong", problem=problem)) if problem else []
     if "lamps_due" not in lighting:
-        return [TEXTS.text("lamps_waiting")]
+        return [TEXTS.text("lamps_waiting"), *wrong]
     change_ms = lighting.get("next_change_ms")
     lines = [
         TEXTS.text(
             "lamps_on" if lighting["lamps_due"] else "lamps_off",
             reason=TEXTS.text(f"reason_{lighting['reason']}"),
             change=TEXTS.text("none") if change_ms is None else _clock_text(change_ms, lighting.get("timezone")),
-        )
+        ),
+        *wrong,
     ]
     for point, output in lighting["outputs"].items():
         if output["shown"] is not output["target"]:

@@ -80,6 +80,89 @@ TEXTS: Final = Texts(
         "clock_synced": ("clock synchronised", "đồng hồ đã đồng bộ"),
         "clock_not_synced": ("clock NOT synchronised", "đồng hồ CHƯA đồng bộ"),
         "clock_assumed": ("clock taken as it is", "dùng đồng hồ máy, không đòi đồng bộ"),
+        "broker_file": ("Cannot use {reason}", "Không dùng được tệp {reason}"),
+        "broker_refused": (
+            "{broker} refuses: no broker listens there; is mqtt.port right, does the broker run?",
+            "{broker} từ chối: không có máy chủ MQTT ở đó; xem mqtt.port, máy chủ có chạy không?",
+        ),
+        "broker_no_name": (
+            "{broker}: no address for this name; is mqtt.host right, does DNS answer?",
+            "{broker}: không tìm thấy địa chỉ của tên này; xem mqtt.host và DNS.",
+        ),
+        "broker_unreachable": (
+            "{broker}: no way there; modem, cable, SIM, VPN?",
+            "{broker}: không có đường mạng tới đó; xem modem, cáp, SIM, VPN.",
+        ),
+        "broker_silent": (
+            "{broker} does not answer; network, firewall, or a broker that hangs.",
+            "{broker} không trả lời; xem mạng, tường lửa, hoặc máy chủ bị treo.",
+        ),
+        "broker_closed": (
+            "{broker} closes the connection; does it want TLS (mqtt.tls), or none? ({reason})",
+            "{broker} đóng kết nối; máy chủ đòi TLS (mqtt.tls), hay không dùng TLS? ({reason})",
+        ),
+        "broker_broker_unknown": (
+            "{broker}: its certificate is not signed by mqtt.tls.ca_file: wrong file, or a false broker.",
+            "{broker}: chứng thư máy chủ không do mqtt.tls.ca_file ký: sai tệp, hoặc máy chủ giả.",
+        ),
+        "broker_broker_expired": (
+            "{broker}: its certificate has expired, or this gateway's clock is wrong.",
+            "{broker}: chứng thư máy chủ đã hết hạn, hoặc đồng hồ của tủ sai.",
+        ),
+        "broker_broker_not_yet": (
+            "{broker}: its certificate is not valid yet: this gateway's clock is wrong?",
+            "{broker}: chứng thư máy chủ chưa có hiệu lực: đồng hồ của tủ sai?",
+        ),
+        "broker_broker_other_name": (
+            "{broker}: its certificate is for another name than mqtt.host.",
+            "{broker}: chứng thư máy chủ ghi tên khác với mqtt.host.",
+        ),
+        "broker_no_tls": (
+            "{broker} speaks no TLS; is mqtt.port right?",
+            "{broker} không dùng TLS; xem lại mqtt.port.",
+        ),
+        "broker_own_missing": (
+            "{broker} demands a certificate of this gateway: mqtt.tls.cert_file and key_file.",
+            "{broker} đòi chứng thư của tủ này: mqtt.tls.cert_file và key_file.",
+        ),
+        "broker_own_unknown": (
+            "{broker} refuses this gateway's certificate: signed by an authority that it does not know.",
+            "{broker} từ chối chứng thư của tủ này: nơi ký không được máy chủ công nhận.",
+        ),
+        "broker_own_expired": (
+            "{broker} refuses this gateway's certificate: it has expired. Renew it.",
+            "{broker} từ chối chứng thư của tủ này: đã hết hạn. Cần cấp lại.",
+        ),
+        "broker_own_refused": (
+            "{broker} refuses this gateway's certificate. ({reason})",
+            "{broker} từ chối chứng thư của tủ này. ({reason})",
+        ),
+        "broker_login": (
+            "{broker} refuses the login: user name, password, or the name {gateway}.",
+            "{broker} từ chối đăng nhập: xem tên người dùng, mật khẩu, hoặc tên {gateway}.",
+        ),
+        "broker_protocol": (
+            "{broker} does not speak MQTT 5, which gateways need.",
+            "{broker} không dùng MQTT 5, phiên bản mà tủ cần.",
+        ),
+        "broker_other": ("{broker}: {reason}", "{broker}: {reason}"),
+        "disk_fails": (
+            "DISK FAILS: {batches} batches only in memory ({failure})",
+            "ĐĨA HỎNG: {batches} gói chỉ còn trong bộ nhớ ({failure})",
+        ),
+        "given_up": (
+            "Given up for lack of room: {readings} readings since the start",
+            "Phải bỏ vì hết chỗ: {readings} số đo từ lúc chạy",
+        ),
+        "denied": (
+            "DENIED by the broker: {topic}, {count} times ({reason})",
+            "Máy chủ CẤM: {topic}, {count} lần ({reason})",
+        ),
+        "denied_more": ("… and {count} more topics denied", "… và {count} chủ đề khác bị cấm"),
+        "taken_over": (
+            "ANOTHER gateway connects as {gateway} ({count} times): two boxes with one name?",
+            "Có tủ KHÁC kết nối với tên {gateway} ({count} lần): hai bộ trùng tên?",
+        ),
         "undelivered": (
             "Not yet delivered: {batches} batches, {size}, oldest {age}",
             "Chưa chuyển xong: {batches} gói, {size}, cũ nhất {age}",
@@ -87,6 +170,10 @@ TEXTS: Final = Texts(
         "all_delivered": ("Not yet delivered: nothing", "Chưa chuyển xong: không có"),
         "lamps_on": ("Lamps: ON ({reason}), next change {change}", "Đèn: BẬT ({reason}), đổi tiếp lúc {change}"),
         "lamps_off": ("Lamps: OFF ({reason}), next change {change}", "Đèn: TẮT ({reason}), đổi tiếp lúc {change}"),
+        "schedule_wrong": (
+            "Schedule file WRONG, the last good one goes on: {problem}",
+            "Tệp lịch SAI, đang chạy theo lịch đúng gần nhất: {problem}",
+        ),
         "lamps_waiting": ("Lamps: waiting for the clock", "Đèn: đang chờ đồng hồ"),
         "output_differs": (
             "Output {point} shows {shown}, should be {target}",
@@ -141,6 +228,11 @@ TEXTS: Final = Texts(
         "cause_line_down": ("line is down", "đường truyền hỏng"),
         "cause_set_aside": ("set aside", "tạm ngừng"),
         "cause_range": ("out of range", "ngoài giới hạn"),
+        "cause_device": ("the device reports a fault", "thiết bị báo lỗi"),
+        "cause_sentinel": ("the device has no value", "thiết bị không có số đo"),
+        "cause_suspect": ("uncertain by the device's own word", "thiết bị báo số đo không chắc chắn"),
+        "cause_rate": ("changes too fast", "thay đổi quá nhanh"),
+        "cause_warm_up": ("warming up", "đang khởi động đo"),
         "frame_head": ("{framing} frame, {direction}", "Khung {framing}, {direction}"),
         "frame_request": ("request", "yêu cầu"),
         "frame_reply": ("reply", "trả lời"),

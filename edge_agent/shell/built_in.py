@@ -78,6 +78,7 @@ _CONTROL_POINTS: Final[tuple[BuiltInPoint, ...]] = (
     BuiltInPoint("lamps_due", "Lamps should be on", "Đèn phải sáng", "bool", urgent=True),
     BuiltInPoint("next_change_ms", "Next change of the schedule", "Lần đổi kế tiếp của lịch", "int", "ms"),
     BuiltInPoint("reason", "Why", "Lý do", "text", urgent=True),
+    BuiltInPoint("schedule_valid", "Schedule file is good", "Tệp lịch dùng được", "bool", urgent=True),
 )
 
 

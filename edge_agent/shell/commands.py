@@ -70,7 +70,7 @@ class CommandService:
         fleet: Fleet,
         journal: CommandJournal,
         clock: GatewayClock,
-        trusted: Callable[[], bool],
+        now_ms: Callable[[], int | None],
         nonce: Callable[[], str | None],
         publish: Callable[[Result], Awaitable[None]],
     ) -> None:
@@ -81,7 +81,7 @@ class CommandService:
         self._fleet = fleet
         self._journal = journal
         self._clock = clock
-        self._trusted = trusted
+        self._trusted_ms = now_ms
         self._nonce = nonce
         self._publish = publish
         self._allowed = _allowed(config, fleet)
@@ -113,15 +113,16 @@ class CommandService:
     async def _serve(self, command: Command, retained: bool) -> None:
         await self._publish(await self.submit(command, Origin.CENTRE, retained=retained))
 
-    async def set_by_schedule(self, point: str, value: Value, not_after_ms: int) -> Result:
-        """Carry out what the schedule wants, on the same road as everyone else."""
+    async def set_by_schedule(self, point: str, value: Value, life_ms: int) -> Result:
+        """Carry out what the schedule wants, on the same road as everyone else, within `life_ms` from now."""
+        now_ms = self._now_ms()
         command = Command(
-            id=ulid(self._clock.wall_ms(), secrets.randbits(80)),
+            id=ulid(now_ms, secrets.randbits(80)),
             nonce="",
             op="set",
             args=SetArguments(point=point, value=value),
             by="schedule",
-            not_after=max(0, not_after_ms),
+            not_after=max(0, now_ms + life_ms),
         )
         return await self.submit(command, Origin.SCHEDULE, retained=False)
 
@@ -165,7 +166,7 @@ class CommandService:
                 point=point,
                 reason="restarted" if reading is not None else f"restarted, {error}"[:256],
                 readback=_readback(reading),
-                ts=self._clock.wall_ms(),
+                ts=self._now_ms(),
             )
             await self._finish(result)
             self.counters["command_recovered"] += 1
@@ -183,10 +184,10 @@ class CommandService:
                 return Verdict(state=ResultState.REJECTED, reason="cannot_be_kept")
         situation = Situation(
             gateway=self._gateway,
-            now_ms=self._clock.wall_ms(),
+            now_ms=self._now_ms(),
             nonce=self._nonce(),
             key=self._key,
-            synced=self._trusted(),
+            synced=self._trusted_ms() is not None,
             newest_id=newest_id,
             known=known,
         )
@@ -262,8 +263,13 @@ class CommandService:
             point=command.args.point,
             reason=reason[:256],
             readback=_readback(reading),
-            ts=self._clock.wall_ms(),
+            ts=self._now_ms(),
         )
+
+    def _now_ms(self) -> int:
+        """Return the trusted time, since a wall clock set back would revive commands that are past their end."""
+        now_ms = self._trusted_ms()
+        return self._clock.wall_ms() if now_ms is None else now_ms
 
 
 def _readback(reading: Reading | None) -> Readback | None:

@@ -37,7 +37,9 @@ def delivery_status(
     age_s = None if counters.oldest_ms is None or now_ms is None else max(0, now_ms - counters.oldest_ms) / 1000
     return {
         "connected": uplink.is_connected.is_set(),
+        "broker": uplink.address,
         "broker_reason": uplink.reason,
+        "broker_problem": uplink.problem,
         "epoch": spool.live.epoch,
         "clock": clock.value,
         "passes": passes,

@@ -66,7 +66,17 @@ class Lighting:
         self._started_s = clock.monotonic_ms() / 1000
         self._told: dict[str, Value] = {}
         self._told_s = float("-inf")
+        self._problem: str | None = None
         commands.on_done = self.hold
+
+    def use(self, schedule: Schedule, problem: str | None) -> None:
+        """Go by another schedule from the next tick on.
+
+        Args:
+            schedule: The program.
+            problem: Why it is not that of the file; None if it is.
+        """
+        self._schedule, self._problem = schedule, problem
 
     async def run(self) -> None:
         """Decide at once and then each second, until cancelled."""
@@ -126,6 +136,7 @@ class Lighting:
         """Return what `edge-agent status` shows."""
         return {
             "program": self._schedule.program,
+            "schedule_problem": self._problem,
             "timezone": self._place.timezone,
             **{key: self._told[key] for key in ("lamps_due", "reason", "next_change_ms") if key in self._told},
             "outputs": {
@@ -151,7 +162,7 @@ class Lighting:
         if target is None:
             return
         again = output.attempts > 0
-        result = await self._commands.set_by_schedule(output.point, target, self._clock.wall_ms() + COMMAND_TIME_MS)
+        result = await self._commands.set_by_schedule(output.point, target, COMMAND_TIME_MS)
         confirmed = result.state is ResultState.DONE
         if output.target is target:
             output.done(confirmed, self._now_s())
@@ -159,7 +170,7 @@ class Lighting:
             _log.warning("output asserted again", point=output.point, on=target, attempts=output.attempts)
 
     def _tell(self, due: bool, reason: str, change_ms: int | None) -> None:
-        values: dict[str, Value] = {"lamps_due": due, "reason": reason}
+        values: dict[str, Value] = {"lamps_due": due, "reason": reason, "schedule_valid": self._problem is None}
         if change_ms is not None:
             values["next_change_ms"] = change_ms
         for output in self.outputs.values():

@@ -32,7 +32,3 @@ class TrustedTime:
         if self._offset_ms is not None:
             return self._clock.monotonic_ms() + self._offset_ms
         return self._otherwise()
-
-    def trusted(self) -> bool:
-        """Return whether the time is known."""
-        return self.now_ms() is not None

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 
 import aiomqtt
 import structlog
+from paho.mqtt.enums import LogLevel
 
 from config.agent import Mqtt
 from contract.codec import PayloadError, decode, encode
@@ -20,6 +21,7 @@ from contract.state import Online
 from contract.topics import GatewayTopics
 from edge_agent.core.backoff import backoff_s
 from edge_agent.shell import uplink_session
+from edge_agent.shell.broker_problem import BrokerProblem, problem_in_log, problem_of
 from edge_agent.shell.uplink_session import MQTT5, MQTT311
 
 _log = structlog.get_logger(__name__)
@@ -31,6 +33,14 @@ STEADY_S: Final = 10.0
 """A connection that stood this long was a good one: the next attempt comes at once."""
 _SESSION_TAKEN_OVER: Final = 142
 _MAX_DENIED_NAMES: Final = 256
+
+
+class EndedByBrokerError(aiomqtt.MqttError):
+    """The broker ended the connection before it had accepted it."""
+
+    def __init__(self, said: str) -> None:
+        """Take what paho's log said last, such as the alert with which a certificate was refused."""
+        super().__init__(said or "the broker closed the connection before it accepted it")
 
 
 class UplinkListener(Protocol):
@@ -55,6 +65,7 @@ class Uplink:
     Attributes:
         nonce: Drawn at each connection; None without one.
         reason: Why there is no connection, None while there is one.
+        problem: The same as one word.
         metrics: Counted since the start: connects, published, acknowledged, publish_denied, session_takeovers …
         denied: (topic, reason) to how often the broker denied a publish.
     """
@@ -86,9 +97,15 @@ class Uplink:
         self._foreign_nonce: str | None = None
         self.nonce: str | None = None
         self.reason: str | None = "not connected yet"
+        self.problem: BrokerProblem | None = None
         self.metrics: Counter[str] = Counter()
         self.denied: Counter[tuple[str, str]] = Counter()
         self.is_connected = asyncio.Event()
+
+    @property
+    def address(self) -> str:
+        """Where the broker is."""
+        return f"{self._mqtt.host}:{self._mqtt.port}"
 
     @property
     def room(self) -> int:
@@ -131,7 +148,7 @@ class Uplink:
         client = await uplink_session.build_client(
             self._mqtt, gateway=self._topics.gateway, protocol=protocol, will=will
         )
-        self._watch_disconnects(client)
+        self._watch_connection(client)
         try:
             try:
                 await uplink_session.connect(client)
@@ -156,17 +173,27 @@ class Uplink:
                 self._listener.disconnected()
             await uplink_session.end(client)
 
-    def _watch_disconnects(self, client: aiomqtt.Client) -> None:
-        """Note the broker's own reason: aiomqtt forgets it when it comes right after CONNACK."""
+    def _watch_connection(self, client: aiomqtt.Client) -> None:
+        """Note the broker's own reason: aiomqtt forgets it when it comes before or right after CONNACK."""
         paho = client._client  # noqa: SLF001 - as in `publish`
         pass_on = paho.on_disconnect
+        loop = asyncio.get_running_loop()
+        said = ""
+
+        def on_log(_client: object, _data: object, level: int, text: str) -> None:
+            nonlocal said
+            if level == LogLevel.MQTT_LOG_ERR:
+                said = text
 
         def on_disconnect(*arguments: Any) -> None:
             if getattr(arguments[3], "value", None) == _SESSION_TAKEN_OVER:
                 self._taken_over()
+            # From here as well as from the thread that connects.
+            loop.call_soon_threadsafe(uplink_session.end_wait, client, EndedByBrokerError(said))
             if pass_on is not None:
                 pass_on(*arguments)
 
+        paho.on_log = on_log
         paho.on_disconnect = on_disconnect
 
     def _begin(self, client: aiomqtt.Client, nonce: str) -> None:
@@ -176,7 +203,7 @@ class Uplink:
         self.metrics["connects"] += 1
         self.publish(self._topics.online, self._presence(online=True, nonce=nonce), retain=True)
         self._told_online_s = time.monotonic()
-        self.reason = None
+        self.reason = self.problem = None
         _log.info("broker_connected", host=self._mqtt.host, port=self._mqtt.port, protocol=self._protocol.name)
         self.is_connected.set()
         self._listener.connected()
@@ -201,6 +228,8 @@ class Uplink:
                 disconnected = self._client._disconnected  # noqa: SLF001 - ends aiomqtt's message iterator
                 if not disconnected.done():
                     error = aiomqtt.MqttError(f"the broker acknowledged nothing for {self._mqtt.keepalive_s} s")
+                    # As aiomqtt's own time-outs have it.
+                    error.__context__ = TimeoutError()
                     disconnected.set_exception(error)
                 return
 
@@ -268,7 +297,8 @@ class Uplink:
         # aiomqtt's message iterator wraps what ended the connection.
         cause = error.__cause__ or error
         reason = str(cause) or type(cause).__name__
-        if self.reason != reason:
-            _log.warning("broker_lost", host=self._mqtt.host, port=self._mqtt.port, reason=reason)
-        self.reason = reason
+        problem = problem_in_log(reason) if isinstance(cause, EndedByBrokerError) else problem_of(cause)
+        if (self.reason, self.problem) != (reason, problem):
+            _log.warning("broker_lost", host=self._mqtt.host, port=self._mqtt.port, reason=reason, problem=problem)
+        self.reason, self.problem = reason, problem
         self.metrics["connection_failures"] += 1

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import socket
 import ssl
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import aiomqtt
@@ -16,6 +18,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from config.agent import Mqtt
 from contract.batch import MAX_BATCH_BYTES
+from edge_agent.shell.broker_problem import CredentialError
 
 CONNECT_TIMEOUT_S: Final = 5.0
 FALLBACK_TIMEOUT_S: Final = 1.5
@@ -39,10 +42,9 @@ async def build_client(
     """Return a client that is not connected yet. Files are read again each time, so that they may be renewed.
 
     Raises:
-        OSError: A password, certificate or key file cannot be read.
-        ssl.SSLError: One is not what it should be.
+        CredentialError: A password, certificate or key file cannot be used.
     """
-    password, context = await asyncio.to_thread(_read_secrets, mqtt)
+    password, context = await asyncio.to_thread(read_secrets, mqtt)
     is_v5 = protocol == MQTT5
     properties = None
     if is_v5:
@@ -75,15 +77,62 @@ async def build_client(
     return client
 
 
-def _read_secrets(mqtt: Mqtt) -> tuple[str | None, ssl.SSLContext | None]:
-    password = mqtt.password_file.read_text("utf-8").strip() if mqtt.password_file else None
-    if mqtt.tls is None:
+class _ClosedOnRefusal(ssl.SSLSocket):
+    """Closes itself when the handshake fails; paho forgets it then, and it would stay open until it is collected."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
+def read_secrets(mqtt: Mqtt) -> tuple[str | None, ssl.SSLContext | None]:
+    """Return the password and the TLS context of a configuration.
+
+    Raises:
+        CredentialError: A file cannot be used.
+    """
+    password = _password(mqtt.password_file) if mqtt.password_file else None
+    tls = mqtt.tls
+    if tls is None:
         return password, None
-    context = ssl.create_default_context(cafile=str(mqtt.tls.ca_file))
+    with _naming(tls.ca_file):
+        context = ssl.create_default_context(cafile=str(tls.ca_file))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if mqtt.tls.cert_file is not None:
-        context.load_cert_chain(str(mqtt.tls.cert_file), str(mqtt.tls.key_file))
+    context.sslsocket_class = _ClosedOnRefusal
+    if tls.cert_file is not None and tls.key_file is not None:
+        for file in (tls.cert_file, tls.key_file):
+            with _naming(file):
+                file.open("rb").close()
+        with _naming(tls.cert_file, tls.key_file):
+            # Without a password of its own OpenSSL would ask the terminal for that of an encrypted key.
+            context.load_cert_chain(str(tls.cert_file), str(tls.key_file), password="")
     return password, context
+
+
+def _password(file: Path) -> str:
+    with _naming(file):
+        text = file.read_text("utf-8")
+    return text.split("\n", 1)[0].removesuffix("\r")
+
+
+@contextlib.contextmanager
+def _naming(*files: Path) -> Iterator[None]:
+    """Let an error of a file carry its name, which OpenSSL leaves out."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise CredentialError(f"{', '.join(map(str, files))}: {why}") from None
+
+
+def end_wait(client: aiomqtt.Client, error: aiomqtt.MqttError) -> None:
+    """End the wait for CONNACK, if it still lasts, when the connection is gone: aiomqtt waits for its time-out."""
+    connected = client._connected  # noqa: SLF001 - aiomqtt offers no other way to it
+    if not connected.done():
+        connected.set_exception(error)
 
 
 async def connect(client: aiomqtt.Client) -> None:

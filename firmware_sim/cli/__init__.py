@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
-from config.language import LANGUAGES
+from config.click_words import translate_click
+from config.language import LANGUAGES, process_language
 from firmware_sim.cli.texts import TEXTS
 
 if TYPE_CHECKING:
@@ -46,7 +47,14 @@ def _fail_config(error: Exception, *, as_json: bool) -> None:
     sys.exit(EXIT_CONFIG)
 
 
-@click.group(help=TEXTS.text("main_help"), epilog=TEXTS.text("exit_codes"), context_settings=_HELP)
+class _Main(click.Group):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Be called as the command: Click's own words are told in the reader's language."""
+        translate_click(process_language())
+        return super().__call__(*args, **kwargs)
+
+
+@click.group(cls=_Main, help=TEXTS.text("main_help"), epilog=TEXTS.text("exit_codes"), context_settings=_HELP)
 @click.version_option(package_name="lamplighter", help=TEXTS.text("version_help"))
 @click.option("--lang", type=click.Choice(LANGUAGES), expose_value=False, help=TEXTS.text("lang_help"))
 def main() -> None:
@@ -74,7 +82,7 @@ def run(
 
     from config.errors import ConfigErrors
     from firmware_sim.app import Simulator
-    from firmware_sim.line import LinkInUseError
+    from firmware_sim.opening import LinkInUseError, NotOpenError
     from firmware_sim.scenario import load_config, load_scenario
 
     try:
@@ -91,9 +99,18 @@ def run(
     try:
         simulator = Simulator(settings, steps, control=control, journal=journal)
         asyncio.run(_serve(simulator, ready_file, as_json=as_json))
-    except (OSError, LinkInUseError) as error:
-        print(TEXTS.text("not_open", error=error), file=sys.stderr)
-        sys.exit(EXIT_NOT_OPEN)
+    except LinkInUseError as error:
+        _fail_open(TEXTS.text("link_served" if error.served else "link_is_file", link=error.link))
+    except NotOpenError as error:
+        reason = TEXTS.text("in_use") if error.in_use else error.reason
+        _fail_open(TEXTS.text(f"{error.what}_not_open", name=error.name, where=error.where, reason=reason))
+    except OSError as error:
+        _fail_open(TEXTS.text("not_open", error=error))
+
+
+def _fail_open(text: str) -> NoReturn:
+    print(text, file=sys.stderr)
+    sys.exit(EXIT_NOT_OPEN)
 
 
 async def _serve(simulator: Any, ready_file: Path | None, *, as_json: bool) -> None:
@@ -135,12 +152,15 @@ def control(*, socket: Path, do: str, facts: tuple[str, ...], as_json: bool) -> 
     from firmware_sim.cli.control import SocketSilentError, command_of, send
 
     try:
-        answer = send(socket, command_of(do, facts))
+        command = command_of(do, facts)
     except ValueError as error:
         raise click.UsageError(TEXTS.text("fact_wanted", fact=error)) from error
-    except (OSError, SocketSilentError) as error:
-        print(TEXTS.text("not_open", error=error), file=sys.stderr)
-        sys.exit(EXIT_NOT_OPEN)
+    try:
+        answer = send(socket, command)
+    except OSError as error:
+        _fail_open(TEXTS.text("nobody_there", where=socket, reason=error.strerror or error))
+    except SocketSilentError:
+        _fail_open(TEXTS.text("no_answer", where=socket))
     if as_json or (answer["ok"] and len(answer) > 1):
         print(json.dumps(answer, ensure_ascii=False, indent=None if as_json else 2))
     elif answer["ok"]:

@@ -13,7 +13,7 @@ _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 
 
 class SocketSilentError(Exception):
-    """The simulator closed the connection without an answer."""
+    """The answer did not come whole, or is none of a simulator."""
 
 
 def command_of(do: str, facts: Sequence[str]) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def send(path: Path, command: dict[str, Any]) -> dict[str, Any]:
 
     Raises:
         OSError: Nobody listens there, or nobody answered in time.
-        SocketSilentError: The answer did not come whole.
+        SocketSilentError: No answer, or one that is not a simulator's.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(_TIMEOUT_S)
@@ -49,5 +49,10 @@ def send(path: Path, command: dict[str, Any]) -> dict[str, Any]:
             line = stream.readline(_MAX_ANSWER_BYTES)
     if not line.endswith(b"\n"):
         raise SocketSilentError(str(path))
-    answer: dict[str, Any] = json.loads(line)
+    try:
+        answer: Any = json.loads(line)
+    except ValueError as error:
+        raise SocketSilentError(str(path)) from error
+    if not isinstance(answer, dict) or "ok" not in answer:
+        raise SocketSilentError(str(path))
     return answer

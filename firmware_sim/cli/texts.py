@@ -18,7 +18,6 @@ TEXTS: Final = Texts(
         ),
         "lang_help": ("Language of all texts.", "Ngôn ngữ hiển thị."),
         "version_help": ("Show the version and exit.", "Hiện phiên bản rồi thoát."),
-        "help_help": ("Show this text and exit.", "Hiện phần trợ giúp này rồi thoát."),
         "run_help": (
             "Run the cabinets of CONFIG until SIGTERM or Ctrl-C.",
             "Chạy các tủ trong CONFIG cho đến khi nhận SIGTERM hoặc Ctrl-C.",
@@ -64,6 +63,31 @@ TEXTS: Final = Texts(
         "ready": ("ready: {cabinets} cabinets, {devices} devices", "sẵn sàng: {cabinets} tủ, {devices} thiết bị"),
         "stopped": ("stopped", "đã dừng"),
         "not_open": ("cannot open: {error}", "không mở được: {error}"),
+        "line_not_open": (
+            "line {name} ({where}) cannot be opened: {reason}",
+            "không mở được đường truyền {name} ({where}): {reason}",
+        ),
+        "control_not_open": (
+            "the control socket {where} cannot be opened: {reason}",
+            "không mở được socket điều khiển {where}: {reason}",
+        ),
+        "in_use": ("another program uses it", "chương trình khác đang sử dụng"),
+        "link_served": (
+            "{link} belongs to another running simulator: stop that one, or choose another 'link'",
+            "{link} thuộc về một trình giả lập khác đang chạy: hãy dừng nó hoặc chọn 'link' khác",
+        ),
+        "link_is_file": (
+            "{link} exists and is no link: remove it, or choose another 'link'",
+            "{link} đã có sẵn và không phải liên kết: hãy xóa nó hoặc chọn 'link' khác",
+        ),
+        "nobody_there": (
+            "no simulator listens at {where}: {reason}",
+            "không có trình giả lập nào lắng nghe tại {where}: {reason}",
+        ),
+        "no_answer": (
+            "{where} gave no answer of a simulator",
+            "{where} không trả lời như một trình giả lập",
+        ),
         "scenario_ok": ("{file}: {steps} steps, no errors", "{file}: {steps} bước, không có lỗi"),
         "time_column": ("at, s", "lúc, giây"),
         "event_column": ("event", "sự kiện"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from tests.servers.process import ServerProcess
@@ -11,6 +12,8 @@ from tests.servers.waiting import accepts_connections, free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_DROPPED = re.compile(r"Outgoing messages are being dropped for client (.+)\.$", re.MULTILINE)
 
 
 class Mosquitto(ServerProcess):
@@ -28,6 +31,10 @@ class Mosquitto(ServerProcess):
         super().__init__(folder)
         self.port = 0
         self.config = config
+
+    def dropped_for(self) -> list[str]:
+        """Give the clients whose queue was full: what came then was acknowledged, and is lost."""
+        return _DROPPED.findall(self.log_text())
 
     def _choose_ports(self) -> None:
         self.port = free_port()

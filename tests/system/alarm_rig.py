@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import email
 import email.policy
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -71,6 +73,56 @@ class Webhook:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class HostileService:
+    """A web server that takes what is posted to it, and whose answer never ends.
+
+    Args:
+        pause_s: Between the pieces of its answer; 0: as fast as it is read.
+    """
+
+    def __init__(self, pause_s: float) -> None:
+        self.posts: list[bytes] = []
+        self._ended = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._pause_s = pause_s
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+
+    @property
+    def url(self) -> str:
+        return f"json://127.0.0.1:{self.port}/crew"
+
+    def __enter__(self) -> Self:
+        self._threads[0].start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        # A blocked accept does not see the end of its own socket.
+        socket.create_connection(("127.0.0.1", self.port)).close()
+        for thread in self._threads:
+            thread.join(10)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while not self._ended.is_set():
+            connection, _ = self._listener.accept()
+            self._threads.append(threading.Thread(target=self._answer, args=(connection,), daemon=True))
+            self._threads[-1].start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            post = connection.recv(65_536)
+            if not post:
+                return
+            self.posts.append(post)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n")
+            while not self._ended.wait(self._pause_s):
+                connection.sendall(b"." if self._pause_s else b"." * 65_536)
 
 
 class MailServer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -41,14 +41,16 @@ class Rig:
         *,
         limits: Mapping[str, int] | None = None,
         allow_mqtt311: bool = False,
+        mqtt: Mapping[str, Any] | None = None,
     ) -> None:
         self.folder = folder
+        self._broker = broker
         self.config = CollectorConfig.model_validate(
             {
                 "name": f"collector-{folder.name[-20:].strip('_').lower().replace('_', '-')}",
                 "city_file": "city.yaml",
                 "state_dir": folder / "state",
-                "mqtt": {"host": "127.0.0.1", "port": broker.port, "allow_mqtt311": allow_mqtt311},
+                "mqtt": {"host": "127.0.0.1", "port": broker.port, "allow_mqtt311": allow_mqtt311, **(mqtt or {})},
                 "store": dict(store),
                 "limits": dict(limits or {}),
             }
@@ -76,6 +78,24 @@ class Rig:
     def wait_connected(self) -> None:
         wait_until(lambda: self.collector.broker.is_connected, 20, "the collector's subscriptions")
 
+    def knows(self, gateway: str) -> bool:
+        return self.collector._engine._catalogue.knows(gateway)
+
+    def wait_evaluated(self, numbers: Collection[int], timeout_s: float = 60.0) -> None:
+        """Wait until the desk was given all these batches; else say which are missing and who dropped them."""
+        try:
+            wait_until(lambda: not self._not_evaluated(numbers), timeout_s, "every batch evaluated")
+        except TimeoutError as error:
+            counted = {name: self.metric(name) for name in ("messages", "batches", "ingest_dropped", "poison_parked")}
+            raise AssertionError(
+                f"not evaluated: {self._not_evaluated(numbers)}; the collector counted {counted}, "
+                f"the broker dropped for: {self._broker.dropped_for()}"
+            ) from error
+
+    def _not_evaluated(self, numbers: Collection[int]) -> list[int]:
+        evaluated = {item.batch.seq for item in tuple(self.desk.items)}
+        return sorted(set(numbers) - evaluated)
+
     def metric(self, name: str) -> int:
         return self.collector.metrics.value(name)
 
@@ -87,7 +107,14 @@ class Rig:
 class FakeGateway:
     """A gateway's spool: batches by number, deleted when confirmed, sent again on demand."""
 
-    def __init__(self, broker: Mosquitto, name: str = "gw-1", points: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        broker: Mosquitto,
+        name: str = "gw-1",
+        points: Mapping[str, str] | None = None,
+        *,
+        prepare: Callable[[paho.Client], None] | None = None,
+    ) -> None:
         self.name = name
         self.topics = GatewayTopics(name)
         self.spool: dict[int, bytes] = {}
@@ -103,6 +130,8 @@ class FakeGateway:
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = lambda *_arguments: self._subscribed.set()
         self._client.on_message = lambda _client, _data, message: self._on_confirm(bytes(message.payload))
+        if prepare is not None:
+            prepare(self._client)
         self._client.connect("127.0.0.1", broker.port)
         self._client.loop_start()
         assert self._subscribed.wait(20)
@@ -116,10 +145,14 @@ class FakeGateway:
 
     def _on_connect(self, client: paho.Client, *_arguments: object) -> None:
         client.subscribe(self.topics.confirm, qos=1)
+        self.describe(self.name, client)
+
+    def describe(self, gateway: str, client: paho.Client | None = None) -> None:
+        """Retain what a gateway has: three meters of the same points."""
         points = {key: {"en": key, "vi": key, "kind": kind} for key, kind in self._points.items()}
         device = {"device_class": "meter", "profile": "p", "profile_version": "1", "interval_s": 1.0, "points": points}
         meta = {"sw": "1", "epoch": EPOCH, "devices": {f"m{number}": device for number in range(1, 4)}}
-        client.publish(self.topics.meta, orjson.dumps(meta), qos=1, retain=True)
+        (client or self._client).publish(GatewayTopics(gateway).meta, orjson.dumps(meta), qos=1, retain=True)
 
     def _on_confirm(self, payload: bytes) -> None:
         confirm = decode(payload, Confirm)
@@ -146,15 +179,23 @@ class FakeGateway:
             return self.seq
 
     def send(self, *, tail: str = "up/live", most: int = 10_000) -> None:
-        """Publish what the spool holds."""
+        """Publish what the spool holds.
+
+        A broker keeps 1,000 messages for a collector that is behind and drops the newest of more, so a test that
+        sends as many without repeating them until they are confirmed tests the broker.
+        """
         with self._lock:
             payloads = list(self.spool.values())[:most]
         for payload in payloads:
             self.publish(tail, payload)
 
-    def publish(self, tail: str, payload: bytes, *, retain: bool = False) -> None:
+    def publish(self, tail: str, payload: bytes, *, retain: bool = False, gateway: str | None = None) -> None:
         """Publish anything at all."""
-        self._client.publish(f"{self.topics.root}/{self.name}/{tail}", payload, qos=1, retain=retain)
+        self._client.publish(f"{self.topics.root}/{gateway or self.name}/{tail}", payload, qos=1, retain=retain)
+
+    def _first_left(self) -> list[int]:
+        with self._lock:
+            return sorted(self.spool)[:20]
 
     def settle(self, most: int = 20) -> None:
         """Wait until at most so many messages are on their way to the broker."""
@@ -166,7 +207,7 @@ class FakeGateway:
         """Send the spool again and again until it is empty."""
         deadline_s = time.monotonic() + timeout_s
         while self.spool:
-            assert time.monotonic() < deadline_s, f"{len(self.spool)} batches are not confirmed"
+            assert time.monotonic() < deadline_s, f"{len(self.spool)} batches are not confirmed: {self._first_left()}"
             self.send(tail="up/history", most=200)
             try:
                 wait_until(lambda: not self.spool, repeat_s, "all confirmed")

@@ -14,13 +14,11 @@ from pathlib import Path
 import pytest
 
 from collector.core.notice import thread_tag
+from collector.shell.notify_sender import AppriseSender
 from tests.servers.waiting import free_port, wait_until
 from tests.system.alarm_night import OUTAGE_S, ROUND_S, ROUNDS
-from tests.system.alarm_rig import DeskNight, MailServer, Webhook, settled
+from tests.system.alarm_rig import DeskNight, HostileService, MailServer, Webhook, settled
 from tests.unit.collector.alarm_parts import GOOD, LOST, START_MS
-
-# Apprise 2.2 imports imghdr, which Python 3.11 announces to remove; the collector itself runs without -W error.
-pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 
 @pytest.fixture
@@ -106,6 +104,58 @@ def test_a_channel_that_hangs_delays_neither_the_evaluation_nor_another_crew(tmp
         assert not released.is_set()
         released.set()
         night.close()
+
+
+def test_an_answer_without_an_end_costs_neither_memory_nor_a_second_message(tmp_path: Path) -> None:
+    with HostileService(pause_s=0) as endless:
+        night = DeskNight(tmp_path, {"north": (endless.url,)})
+        for at_s in range(130):
+            night.second(at_s, {"gw-1": LOST if 10 <= at_s < 100 else GOOD})
+        wait_until(lambda: not night.waiting(), 60, "both messages taken")
+        night.close()
+    assert len(endless.posts) == 2
+
+
+def test_a_service_that_answers_a_byte_now_and_then_is_left_and_the_next_message_goes_out() -> None:
+    with HostileService(pause_s=0.02) as slow:
+        sender = AppriseSender(slow.url, kill_after_s=3)
+        assert sender.send("MẤT ĐIỆN", "từ 20:00", "alarm") is False
+        assert len(slow.posts) == 1
+        assert sender.send("MẤT ĐIỆN", "từ 20:00", "alarm") is False
+        sender.rest()
+        assert len(slow.posts) == 2, "a new process tried again"
+
+
+def test_a_message_s_urgency_reaches_the_service(tmp_path: Path, webhook: Webhook) -> None:
+    night = DeskNight(tmp_path, {"north": (webhook.url,)})
+    for at_s in range(260):
+        is_lost = 10 <= at_s < 100 or 200 <= at_s < 220
+        night.second(at_s, {"gw-1": LOST if is_lost else GOOD})
+    settled(lambda: len(webhook.posts), 3)
+    night.close()
+    assert [post["type"] for post in webhook.posts] == ["failure", "success", "info"]
+
+
+def test_the_url_of_a_channel_is_in_no_argument_of_a_process(tmp_path: Path) -> None:
+    secret = "hunter2token"
+    released = threading.Event()
+    with Webhook(before_answer=lambda: _ignored(released.wait(30))) as hung:
+        night = DeskNight(tmp_path, {"north": (f"json://127.0.0.1:{hung.port}/{secret}",)})
+        for at_s in range(80):
+            night.second(at_s, {"gw-1": LOST if at_s >= 10 else GOOD})
+        wait_until(lambda: len(hung.posts) == 1, 30, "the message under way")
+        told = b"".join(_arguments(process) for process in Path("/proc").glob("[0-9]*"))
+        assert b"notify_worker" in told
+        assert secret.encode() not in told
+        released.set()
+        night.close()
+
+
+def _arguments(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def test_no_secret_of_a_channel_is_ever_logged(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -8,10 +8,12 @@ import fcntl
 import os
 import pty
 import select
+import socket
 import threading
 import time
 import tty
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -134,9 +136,14 @@ def test_an_adapter_may_be_unplugged_and_plugged_again(device: PtyDevice) -> Non
             return False
         return True
 
+    async def until_answers(line: Line) -> None:
+        async with asyncio.timeout(30):
+            while not await answers(line):  # noqa: ASYNC110 - the condition is another thread's
+                await asyncio.sleep(0.05)
+
     async def scenario() -> None:
         line = serial_line(device, timeout_s=0.05)
-        assert await answers(line)
+        await until_answers(line)
         for opened in (2, 3):
             device.unplug()
             with pytest.raises(LineDownError):
@@ -145,10 +152,7 @@ def test_an_adapter_may_be_unplugged_and_plugged_again(device: PtyDevice) -> Non
             with pytest.raises(LineDownError):
                 await line.exchange(rtu(5))
             device.plug()
-            for _ in range(200):
-                if await answers(line):
-                    break
-                await asyncio.sleep(0.05)
+            await until_answers(line)
             assert line.up
             assert line.counters.opened == opened
         await line.close()
@@ -175,8 +179,9 @@ def test_a_port_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
         config = SerialLine(id="bus", kind="serial", port=str(tmp_path / "ttyUSB9"))
         line = SerialBusLine(config, SystemClock())
         for _ in range(3):
-            with pytest.raises(LineDownError, match="ttyUSB9: no such device; is the adapter plugged in"):
+            with pytest.raises(LineDownError, match="ttyUSB9: no such device; is the adapter plugged in") as caught:
                 await line.exchange(rtu(1))
+            assert caught.value.text("vi").endswith("ttyUSB9: không có thiết bị này; bộ chuyển đổi đã cắm chưa?")
         assert line.counters.requests == 0
         await line.close()
 
@@ -245,16 +250,19 @@ class TcpDevice:
     async def hang_up(self) -> None:
         for writer in self._writers:
             writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
         self._writers.clear()
-        await asyncio.sleep(0.05)
 
 
 @contextlib.asynccontextmanager
-async def tcp_device() -> AsyncIterator[tuple[TcpDevice, TcpConnectionLine]]:
+async def tcp_device(timeout_s: float = 5.0) -> AsyncIterator[tuple[TcpDevice, TcpConnectionLine]]:
     device = TcpDevice()
     server = await asyncio.start_server(device.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    line = TcpConnectionLine(TcpLine(id="tcp", kind="tcp", host="127.0.0.1", port=port, timeout_s=0.2), SystemClock())
+    line = TcpConnectionLine(
+        TcpLine(id="tcp", kind="tcp", host="127.0.0.1", port=port, timeout_s=timeout_s), SystemClock()
+    )
     yield device, line
     await line.close()
     server.close()
@@ -283,7 +291,7 @@ def test_units_behind_one_address_share_one_connection_and_commands_go_first() -
 
 def test_a_time_out_closes_the_connection_and_the_next_request_opens_one() -> None:
     async def scenario() -> None:
-        async with tcp_device() as (device, line):
+        async with tcp_device(timeout_s=0.2) as (device, line):
             with pytest.raises(FrameError) as caught:
                 await line.exchange(tcp(901))
             assert caught.value.fault is Fault.TIMEOUT
@@ -300,6 +308,7 @@ def test_a_connection_closed_while_idle_costs_no_reading() -> None:
             for _ in range(3):
                 await line.exchange(tcp(4))
                 await device.hang_up()
+                await until(lambda: not line.up)
             assert device.connections == 3
 
     run(scenario())
@@ -339,4 +348,70 @@ def test_nobody_listening_is_a_line_down_with_back_off() -> None:
         server.close()
         await device.hang_up()
 
+    run(scenario())
+
+
+NAME = "cabinet-9.example"
+
+
+def named_line(port: int, timeout_s: float = 0.2) -> TcpConnectionLine:
+    return TcpConnectionLine(TcpLine(id="tcp", kind="tcp", host=NAME, port=port, timeout_s=timeout_s), SystemClock())
+
+
+def test_a_resolver_that_hangs_holds_no_thread_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    over = threading.Event()
+
+    def hang(host: str, *_: object, **__: object) -> list[object]:
+        asked.append(host)
+        over.wait()
+        return []
+
+    async def scenario() -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        line = named_line(free_port())
+        for _ in range(3):
+            with pytest.raises(LineDownError, match="the name server does not answer for cabinet-9"):
+                await line.exchange(tcp(1))
+        # A command on its way to the disk.
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: "kept"), 10) == "kept"
+        # The back-off passes, and the old question still stands: no second one is put.
+        line._retry_at_s = 0.0
+        with pytest.raises(LineDownError):
+            await line.exchange(tcp(1))
+        assert asked == [NAME]
+        await line.close()
+
+    monkeypatch.setattr("socket.getaddrinfo", hang)
+    try:
+        run(scenario())
+    finally:
+        over.set()
+
+
+def test_a_device_stays_reachable_when_its_name_server_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[object] = ["127.0.0.2", "127.0.0.1"]
+
+    def resolve(host: str, port: int | None, **_: object) -> list[object]:
+        if not answers:
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, host, (address, port or 0)) for address in answers]
+
+    async def scenario() -> None:
+        async with tcp_device() as (device, numbered):
+            line = named_line(numbered._port, timeout_s=5.0)
+            # The first address refuses, the second is the device's.
+            await line.exchange(tcp(4))
+            answers.clear()
+            await device.hang_up()
+            await until(lambda: not line.up)
+            await line.exchange(tcp(5))
+            assert device.asked == [4, 5]
+            await line.close()
+            stranger = named_line(numbered._port)
+            with pytest.raises(LineDownError, match="no connection: Temporary failure in name resolution"):
+                await stranger.exchange(tcp(6))
+            await stranger.close()
+
+    monkeypatch.setattr("socket.getaddrinfo", resolve)
     run(scenario())

@@ -1,6 +1,6 @@
 """Reads over TCP from a device that answers late, to another request, as another unit, too little, or half.
 
-The device has its own codec. Register r of unit u holds (u * 1000 + r) mod 65536, so that any mix-up is a wrong value.
+The device has its own codec.
 """
 
 from __future__ import annotations
@@ -9,46 +9,36 @@ import asyncio
 import contextlib
 import random
 import struct
-import time
-from collections import Counter
 
 import pytest
 
 from config.agent import TcpLine
-from config.points import RegisterPoint
-from config.profile import ModbusProfile, Source
 from contract.reading import Cause
-from drivers.base import DevicePoint
-from drivers.errors import DriverError
 from drivers.lines.tcp import TcpConnectionLine
 from drivers.modbus.driver import ModbusDriver
+from tests.system.faulty_reads import (
+    PROFILE,
+    UNIT,
+    Asked,
+    Outcomes,
+    SystemClock,
+    assert_nothing_wrong,
+    read_until_covered,
+    register,
+)
 
-UNIT = 5
 TIMEOUT_S = 0.03
-READS = 670
-RIGHT_CAUSE = {
-    "late": Cause.TIMEOUT,
-    "transaction": Cause.PROTOCOL,
-    "unit": Cause.PROTOCOL,
-    "function": Cause.PROTOCOL,
-    "protocol": Cause.PROTOCOL,
-    "short_count": Cause.PROTOCOL,
-    "length_lie": Cause.PROTOCOL,
-    "half_then_stall": Cause.PROTOCOL,
-    "hang_up": Cause.LINE_DOWN,
+CAUSES = {
+    "late": {Cause.TIMEOUT},
+    "transaction": {Cause.PROTOCOL},
+    "unit": {Cause.PROTOCOL},
+    "function": {Cause.PROTOCOL},
+    "protocol": {Cause.PROTOCOL},
+    "short_count": {Cause.PROTOCOL},
+    "length_lie": {Cause.PROTOCOL},
+    "half_then_stall": {Cause.PROTOCOL},
+    "hang_up": {Cause.LINE_DOWN},
 }
-
-
-class SystemClock:
-    def wall_ms(self) -> int:
-        return time.time_ns() // 1_000_000
-
-    def monotonic_ms(self) -> int:
-        return time.monotonic_ns() // 1_000_000
-
-
-def register(unit: int, address: int) -> int:
-    return (unit * 1000 + address) & 0xFFFF
 
 
 class FaultyDevice:
@@ -56,8 +46,7 @@ class FaultyDevice:
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
-        self.fault: str | None = None
-        self.given: Counter[str] = Counter()
+        self.asked = Asked(timeout_s=TIMEOUT_S)
         self._connections: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -81,9 +70,8 @@ class FaultyDevice:
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         transaction, protocol, length, unit = struct.unpack(">HHHB", await reader.readexactly(7))
         function, address, count = struct.unpack(">BHH", await reader.readexactly(length - 1))
-        fault = self._random.choice(list(RIGHT_CAUSE)) if self._random.random() < 0.25 else None
-        self.fault = fault
-        self.given[fault or "none"] += 1
+        fault = self._random.choice(list(CAUSES)) if self._random.random() < 0.25 else None
+        self.asked.answer(address, fault)
         delay_s = self._random.uniform(1.2, 3) * TIMEOUT_S if fault == "late" else 0
         # Waiting blocks only this connection: the late answer races with the client's next one.
         await asyncio.sleep(delay_s)
@@ -112,43 +100,15 @@ class FaultyDevice:
         return True
 
 
-def point(address: int) -> DevicePoint:
-    spec = RegisterPoint(key=f"r{address}", en="", vi="", table="holding", address=address, type="uint16")
-    return DevicePoint(spec.key, spec)
-
-
-WINDOWS = tuple((point(100 + 10 * place), point(101 + 10 * place)) for place in range(40))
-PROFILE = ModbusProfile(
-    profile="pattern",
-    version="1",
-    device_class="meter",
-    en="",
-    vi="",
-    source=Source(manual="this test", page="-", origin="composed", verified_by="code"),
-    points=tuple(one.register for window in WINDOWS for one in window),
-)
-
-
-async def read_all(device: FaultyDevice) -> tuple[Counter[tuple[str, str]], TcpConnectionLine]:
-    """Read windows at random and return how often each fault gave each outcome."""
+async def read_all(device: FaultyDevice, seed: int) -> tuple[Outcomes, TcpConnectionLine]:
+    """Read until everything was seen, and return how often each fault gave each outcome."""
     server = await asyncio.start_server(device.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     line = TcpConnectionLine(
         TcpLine(id="tcp", kind="tcp", host="127.0.0.1", port=port, timeout_s=TIMEOUT_S), SystemClock()
     )
     driver = ModbusDriver("meter", UNIT, (), PROFILE, line, SystemClock())
-    phase = random.Random(port)
-    outcomes: Counter[tuple[str, str]] = Counter()
-    for _ in range(READS):
-        window = phase.choice(WINDOWS)
-        await asyncio.sleep(phase.choice([0, 0, phase.uniform(0, 0.003)]))
-        try:
-            block = await driver.read(window)
-        except DriverError as error:
-            outcomes[device.fault or "none", error.cause] += 1
-            continue
-        right = block.values == tuple(register(UNIT, one.register.address) for one in window)
-        outcomes[device.fault or "none", "right" if right else "wrong"] += 1
+    outcomes = await read_until_covered(driver, line.counters, device.asked, CAUSES, seed)
     await line.close()
     server.close()
     await device.stop()
@@ -158,15 +118,8 @@ async def read_all(device: FaultyDevice) -> tuple[Counter[tuple[str, str]], TcpC
 @pytest.mark.parametrize("seed", [4, 5, 6])
 def test_no_wrong_value_from_a_faulty_device(seed: int) -> None:
     device = FaultyDevice(seed)
-    outcomes, line = asyncio.run(read_all(device))
-    assert [outcome for outcome in outcomes if outcome[1] == "wrong"] == []
-    assert sum(outcomes.values()) == READS
-    assert outcomes["none", "right"] > 400
-    for fault, cause in RIGHT_CAUSE.items():
-        assert device.given[fault] >= 5
-        # A machine that stalls turns any answer into a late one, never into a value.
-        assert {found for name, found in outcomes if name == fault} <= {cause, Cause.TIMEOUT}, (fault, outcomes)
-        assert outcomes[fault, cause] >= 5
+    outcomes, line = asyncio.run(read_all(device, seed))
+    assert_nothing_wrong(outcomes, CAUSES)
     counted = line.counters
     assert counted.wrong_transaction
     assert counted.wrong_protocol
@@ -175,4 +128,4 @@ def test_no_wrong_value_from_a_faulty_device(seed: int) -> None:
     assert counted.wrong_length
     assert counted.truncated
     assert counted.timeouts
-    assert counted.requests == READS
+    assert counted.requests == sum(outcomes.values())

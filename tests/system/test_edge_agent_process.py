@@ -427,3 +427,37 @@ def test_the_schedule_lights_and_the_service_manager_is_fed(tmp_path: Path, boar
                 assert agent.cli("status")[1]["lighting"]["lamps_due"] is True
         finally:
             del os.environ["NOTIFY_SOCKET"]
+
+
+def test_a_broken_schedule_file_darkens_no_street_and_a_reload_takes_the_mended_one(
+    tmp_path: Path, board: ScriptedServer
+) -> None:
+    always, never = ("periods: [{on: 12:00, off: 11:59:59}]\n", "periods: [{on: 12:00, off: 12:00:01}]\n")
+    schedule = tmp_path / "schedule.yaml"
+    schedule.write_text(always, "utf-8")
+    config = tcp_board(
+        board.port,
+        mqtt={"host": "127.0.0.1", "port": free_port()},
+        place={"latitude": 13.983, "longitude": 108.0, "timezone": "Asia/Ho_Chi_Minh"},
+        commands={"allow": [{"point": "board/k1"}]},
+        lighting={"schedule_file": "schedule.yaml", "outputs": ["board/k1"]},
+    )
+    agent = AgentProcess(tmp_path, config)
+    with running(agent):
+        wait_until(lambda: board.coil, 10, "the lamps")
+    board.coil = False
+    schedule.write_text("periods: [{on: 25:00, off: 06:00}]\n", "utf-8")
+    with running(agent):
+        wait_until(lambda: board.coil, 10, "the lamps by the last good schedule")
+        assert f"{schedule}:1:" in agent.cli("status")[1]["lighting"]["schedule_problem"]
+        assert "the last good one goes on" in agent.run("status").stdout
+        assert agent.process is not None
+        agent.process.send_signal(signal.SIGHUP)
+        schedule.write_text(never, "utf-8")
+        agent.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: not board.coil, 10, "the lamps by the mended schedule")
+        assert agent.cli("status")[1]["lighting"]["schedule_problem"] is None
+        schedule.write_text("periods: []\n", "utf-8")
+        agent.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: agent.cli("status")[1]["lighting"]["schedule_problem"], 10, "the mistake is told")
+        assert agent.cli("status")[1]["lighting"]["lamps_due"] is False

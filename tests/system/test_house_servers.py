@@ -73,6 +73,28 @@ def test_stopping_a_suspended_broker_ends_it(tmp_path: Path) -> None:
     assert not accepts_connections(broker.port)
 
 
+def test_a_full_queue_of_the_broker_is_named(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path, config="max_queued_messages 10") as broker:
+        reader = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="reader", protocol=MQTTProtocolVersion.MQTTv5)
+        reader.connect("127.0.0.1", broker.port)
+        reader.subscribe("city/v1/+/up/live", qos=1)
+        # It reads no more once it has subscribed, so it acknowledges nothing.
+        wait_until(lambda: reader.loop(0.1) or "Received SUBSCRIBE from reader" in broker.log_text(), 10, "subscribed")
+        assert broker.dropped_for() == []
+        writer = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        writer.connect("127.0.0.1", broker.port)
+        writer.loop_start()
+        try:
+            for _ in range(100):
+                writer.publish("city/v1/gw-1/up/live", b"{}", qos=1).wait_for_publish(10)
+        finally:
+            writer.disconnect()
+            writer.loop_stop()
+        wait_until(broker.dropped_for, 10, "a message dropped")
+        assert broker.dropped_for() == ["reader"]
+        reader.disconnect()
+
+
 def test_influx_stores_and_gives_back(influx: Influx) -> None:
     influx.create_database("round_trip")
     influx.write("meter,gw=gw-1,dev=cab-1 u1=229.8 1700000000123", database="round_trip")

@@ -72,6 +72,42 @@ def test_exactly_the_bad_lines_among_a_thousand_are_isolated(influx: Influx, mon
     store.close()
 
 
+def test_a_field_of_another_type_costs_its_device_no_other_point(
+    influx: Influx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    influx.create_database("fields")
+    # As after a collector that lost what it knew, or another writer: two fields of the shard have other types.
+    influx.write(f'meter,gw=other,dev=x n="text",on="text" {BEGIN_MS}', database="fields")
+    store = store_of(influx, "fields")
+    requests = requests_of(store, monkeypatch)
+    rows = [row(number, u1=float(number), n=number, on=True) for number in range(1000)]
+    written = store.write([*rows, row(1000, n=5), row(1001, u1=1.5)])
+    assert written.stored == 1001
+    assert {(len(one.row.fields), one.fields) for one in written.rejected} == {(3, ("n",)), (3, ("on",)), (1, ())}
+    assert len(written.rejected) == 2001
+    assert count(influx, "fields") == 1001
+    assert len(requests) < 40
+    store.close()
+
+
+def test_series_of_other_writers_are_not_ours(influx: Influx) -> None:
+    influx.create_database("shared")
+    lines = (
+        r"cpu\ load,host=a\,b,path=c\=d u=1",
+        "cpu,gw=GW\\ 1,dev=x u=1",
+        "meter,dev=m1,gw=gw-1,room=2 u=1",
+        "meter,gw=gw-1 u1=1.0",
+    )
+    for line in lines:
+        influx.write(line, database="shared")
+    store = store_of(influx, "shared")
+    store.write([row(1)])
+    assert store.series() == [SeriesName("gw-1", "", key) for key in ("u", "u1")] + [
+        SeriesName("gw-1", "m1", key) for key in ("u", "u1")
+    ]
+    store.close()
+
+
 def test_a_row_that_line_protocol_cannot_carry_costs_no_other(influx: Influx) -> None:
     influx.create_database("unwritable")
     store = store_of(influx, "unwritable")
@@ -174,6 +210,36 @@ def test_a_wrong_password_holds_and_the_right_one_writes(tmp_path: Path) -> None
             assert caught.value.reason == "unauthorised"
             assert "wrong" not in str(caught.value)
             refused.close()
+
+
+def test_a_password_that_is_mended_in_its_file_is_taken_without_a_restart(tmp_path: Path) -> None:
+    with Influx(tmp_path / "influx", http={"auth-enabled": "true"}) as influx:
+        bootstrap = store_of(influx, "t")
+        bootstrap._query("CREATE USER admin WITH PASSWORD 'right' WITH ALL PRIVILEGES")
+        bootstrap.close()
+        password = tmp_path / "password"
+        password.write_text("right\n")
+        admin = store_of(influx, "t", username="admin", password_file=password)
+        for statement in (
+            'CREATE DATABASE "t"',
+            "CREATE USER writer WITH PASSWORD 'first'",
+            'GRANT READ ON "t" TO writer',
+        ):
+            admin._query(statement)
+        password.write_text("wrong\n")
+        store = store_of(influx, "t", username="writer", password_file=password)
+        with pytest.raises(StoreRefusedError, match="unauthorised"):
+            store.write([row(1)])
+        password.write_text("first\n")
+        with pytest.raises(StoreRefusedError, match="unauthorised"):
+            store.write([row(1)])
+        # The user may read only: somebody has to grant more, and nothing is given up meanwhile.
+        with pytest.raises(StoreRefusedError, match=r"forbidden.*not authorized to write"):
+            store.write([row(1)])
+        admin._query('GRANT ALL ON "t" TO writer')
+        assert store.write([row(1)]).stored == 1
+        for used in (store, admin):
+            used.close()
 
 
 @pytest.mark.parametrize("most_bytes", [2_000, 100_000])

@@ -32,16 +32,17 @@ class StoreRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """One row that the store will never take, isolated from all others."""
+    """One row that the store will never take, isolated from all others; if fields are named, only these of it."""
 
     row: Row
     reason: str
     detail: str = ""
+    fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a group: `stored` rows are on the disk, each other one is in `rejected`."""
+    """What became of a group: `stored` rows are on the disk but for the fields that `rejected` names, others in it."""
 
     stored: int
     rejected: tuple[RejectedRow, ...] = ()

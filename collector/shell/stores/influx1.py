@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import dataclasses
 import http.client
 import json
+import re
 import ssl
 from collections.abc import Sequence
 from operator import attrgetter
@@ -33,6 +35,10 @@ MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 """Of one request; the server's own bound is 25 MB unless it was set lower."""
 _MAX_ERROR_BYTES: Final = 64 * 1024
 _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
+_CONFLICT = re.compile(r'input field \\?"([^"\\]+)\\?" on measurement')
+_SERIES = re.compile(r"(?P<measurement>(?:[^,\\]|\\.)+)(?:,dev=(?P<dev>[a-z0-9_-]+))?,gw=(?P<gw>[a-z0-9_-]+)")
+"""A series of ours; others may write to the same database."""
+_NOT_AUTHORISED: Final = frozenset({"unauthorised", "forbidden"})
 _Line = tuple[str, Row]
 
 
@@ -72,7 +78,7 @@ class Influx1Store:
         for lines in lines_by_day.values():
             for part in _requests(lines, self._config.batch_rows):
                 self._write_lines(part, rejected)
-        return Written(len(rows) - len(rejected), tuple(rejected))
+        return Written(len(rows) - sum(not one.fields for one in rejected), tuple(rejected))
 
     def series(self, gateway: str | None = None, device: str | None = None) -> list[SeriesName]:
         """See `Store.series`; a field counts for every series of its measurement."""
@@ -81,10 +87,12 @@ class Influx1Store:
         names: set[SeriesName] = set()
         for series in self._query("SHOW SERIES" + (" WHERE " + " AND ".join(conditions) if conditions else "")):
             for (written,) in series.get("values", []):
-                measurement, *tags = written.split(",")
-                found = dict(tag.split("=", 1) for tag in tags)
-                if "gw" in found and (device is None or found.get("dev", "") == device):
-                    names.update(SeriesName(found["gw"], found.get("dev", ""), key) for key in keys[measurement])
+                found = _SERIES.fullmatch(written)
+                if found is not None and (device is None or (found["dev"] or "") == device):
+                    measurement = found["measurement"].replace("\\", "")
+                    names.update(
+                        SeriesName(found["gw"], found["dev"] or "", key) for key in keys.get(measurement, set())
+                    )
         return sorted(names)
 
     def latest(self, gateway: str, device: str) -> dict[str, Sample]:
@@ -110,20 +118,56 @@ class Influx1Store:
     def _write_lines(self, lines: Sequence[_Line], rejected: list[RejectedRow]) -> None:
         """Write, halving until whatever is refused stands alone; rewriting what was taken does no harm."""
         waiting = [list(lines)]
+        taken_out: dict[int, set[str]] = {}
         while waiting:
             part = waiting.pop()
+            if not part:
+                continue
             answer = self._post("\n".join(line for line, _ in part).encode())
             if answer.verdict is Verdict.STORED:
                 continue
             if answer.verdict is Verdict.CONFIGURATION:
-                raise StoreRefusedError(answer.reason, self._told(answer))
+                raise self._refused(answer)
             if answer.verdict is Verdict.WEATHER:
                 raise StoreUnavailableError(answer.reason, self._told(answer))
             if len(part) == 1 or (answer.dropped is not None and answer.dropped >= len(part)):
-                rejected.extend(RejectedRow(row, answer.reason, answer.detail) for _, row in part)
+                field = _conflicting_field(answer)
+                if any(field in row.fields and field not in taken_out.get(id(row), ()) for _, row in part):
+                    waiting.append(self._without(field, part, answer, taken_out, rejected))
+                else:
+                    rejected.extend(RejectedRow(row, answer.reason, answer.detail) for _, row in part)
                 continue
             middle = len(part) // 2
             waiting += [part[middle:], part[:middle]]
+
+    def _without(
+        self,
+        field: str,
+        part: Sequence[_Line],
+        answer: Answer,
+        taken_out: dict[int, set[str]],
+        rejected: list[RejectedRow],
+    ) -> list[_Line]:
+        """Take a field out of lines: a type that only one point has wrong must not cost a device all others."""
+        rest: list[_Line] = []
+        for line, row in part:
+            out = taken_out.setdefault(id(row), set())
+            left = {key: value for key, value in row.fields.items() if key not in out and key != field}
+            if field not in row.fields or field in out:
+                rest.append((line, row))
+            elif left:
+                out.add(field)
+                rejected.append(RejectedRow(row, answer.reason, answer.detail, (field,)))
+                rest.append((self._encoder.encode(dataclasses.replace(row, fields=left)), row))
+            else:
+                rejected.append(RejectedRow(row, answer.reason, answer.detail))
+        return rest
+
+    def _refused(self, answer: Answer) -> StoreRefusedError:
+        if answer.reason in _NOT_AUTHORISED:
+            # Somebody mends it by writing the file anew: the next attempt goes with what stands there now.
+            self._authorisation = _authorisation(self._config.username, self._config.password_file)
+        return StoreRefusedError(answer.reason, self._told(answer))
 
     def _told(self, answer: Answer) -> str:
         return f"{self._config.url} database '{self._config.database}': {answer.reason}: {answer.detail}"
@@ -256,6 +300,12 @@ def _authorisation(username: str | None, password_file: Path | None) -> str | No
         except (OSError, UnicodeDecodeError, IndexError) as error:
             raise StoreRefusedError("password_file", f"{password_file}: {error}") from error
     return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
+
+
+def _conflicting_field(answer: Answer) -> str:
+    """Return the field that the server says is of another type; empty if that is not what it says."""
+    named = _CONFLICT.search(answer.detail) if answer.reason == "field_type_conflict" else None
+    return named[1] if named else ""
 
 
 def _requests(lines: Sequence[_Line], most_lines: int) -> list[list[_Line]]:

@@ -65,9 +65,7 @@ def test_anything_at_all_stops_nothing(messages: list[tuple[str, bytes]]) -> Non
         (b'{"v":2}', "payload_invalid"),
         (b"null", "payload_invalid"),
         (batch_payload(epoch="short"), "payload_invalid"),
-        (batch_payload(devices={"../../etc": {"u1": [1]}}), "payload_invalid"),
-        (batch_payload(devices={"m1": {"u1\nforged": [1]}}), "payload_invalid"),
-        (batch_payload(t0=0), "payload_invalid"),
+        (batch_payload(gone=[{"what": "low"}]), "payload_invalid"),
     ],
 )
 def test_each_kind_of_poison_has_its_metric_and_is_parked(payload: bytes, metric: str, tmp_path: Path) -> None:
@@ -77,4 +75,23 @@ def test_each_kind_of_poison_has_its_metric_and_is_parked(payload: bytes, metric
     assert (counted[metric], counted["poison_parked"]) == (1, 1)
     parked = orjson.loads((tmp_path / "poison.jsonl").read_bytes())
     assert parked["bytes"] == len(payload)
+    assert_next_is_evaluated(parts)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        batch_payload(devices={"../../etc": {"u1": [1]}}),
+        batch_payload(devices={"m1": {"u1\nforged": [1]}}),
+        batch_payload(t0=0),
+    ],
+)
+def test_a_poisoned_device_in_a_batch_has_its_metric_and_is_kept(payload: bytes, tmp_path: Path) -> None:
+    parts = EngineParts(tmp_path)
+    parts.describe()
+    parts.send("up/live", payload)
+    assert parts.metrics.value("devices_invalid") == 1
+    (pending,) = parts.queue.take(rows=1, linger_s=0, timeout_s=0)
+    assert pending.received is not None
+    assert (dict(pending.received.batch.d), len(pending.broken)) == ({}, 1)
     assert_next_is_evaluated(parts)

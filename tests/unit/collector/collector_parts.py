@@ -164,6 +164,7 @@ class EngineParts:
         self.desk = RecordingDesk()
         self.catalogue = Catalogue()
         self.saved: list[Any] = []
+        self.fetched: list[str] = []
         self.poison = PoisonFile(self.folder / "poison.jsonl")
         self.queue = StoreQueue(max_batches=self.queue_batches)
         self.gateways = Gateways(limit=self.gateway_limit, named={"gw-named"})
@@ -181,6 +182,7 @@ class EngineParts:
             poison=self.poison,
             metrics=self.metrics,
             now_ms=lambda: self.now_ms,
+            fetch_meta=self.fetched.append,
         )
 
     def send(self, tail: str, payload: bytes, *, gateway: str = "gw-1", retained: bool = False) -> None:

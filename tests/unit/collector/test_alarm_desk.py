@@ -12,9 +12,11 @@ import yaml
 from click.testing import CliRunner
 
 from collector.cli.alarms import alarms
+from collector.core.alarm_record import Notice
 from collector.shell.alarm_desk import AlarmDesk
-from collector.shell.alarm_store import FILE_NAME, read_alarms
+from collector.shell.alarm_store import FILE_NAME, Outgoing, read_alarms
 from collector.shell.desk import AlarmStateError
+from config.city import City
 from config.rules import load_rules
 from contract.reading import Value
 from contract.state import Online
@@ -27,13 +29,14 @@ TOPIC = "city/v1/alarm/c-1/mains-lost"
 class Room:
     """A desk without channels, and what it published."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, first_s: int = 0, inventory: City = INVENTORY, is_steady: bool = False) -> None:
         self.folder = folder
-        self.now_ms = START_MS
+        self.now_ms = START_MS + first_s * 1000
+        self.steady_ms = 0
         self.published: list[tuple[str, dict[str, Any] | None]] = []
         self.desk = AlarmDesk(
             state_dir=folder,
-            city=INVENTORY,
+            city=inventory,
             rules=load_rules(),
             notify=(),
             publish=lambda topic, payload: self.published.append(
@@ -41,8 +44,21 @@ class Room:
             ),
             root="city/v1",
             now_ms=lambda: self.now_ms,
+            steady_ms=(lambda: self.steady_ms) if is_steady else None,
         )
-        self.desk.connected(START_MS)
+        self.desk.connected(self.now_ms)
+
+    def told(self) -> list[str]:
+        with sqlite3.connect(self.folder / FILE_NAME) as direct:
+            rows = direct.execute("SELECT name FROM alarm WHERE active ORDER BY name").fetchall()
+        direct.close()
+        return [name for (name,) in rows]
+
+    def silence(self, seconds: int) -> None:
+        for _ in range(seconds):
+            self.now_ms += 1000
+            self.steady_ms += 1000
+            self.desk.tick(self.now_ms)
 
     def second(self, at_s: int, values: dict[str, Value]) -> None:
         self.now_ms = START_MS + at_s * 1000
@@ -135,6 +151,96 @@ def test_a_restart_takes_the_state_up_and_one_unreadable_gateway_stops_none(room
         again.second(at_s, GOOD)
     assert again.last(TOPIC)[-1] is None
     again.desk.close()
+
+
+def test_state_that_is_no_json_costs_its_gateway_alone(room: Room) -> None:
+    for at_s in range(30):
+        room.second(at_s, LOST)
+    room.desk.close()
+    with sqlite3.connect(room.folder / FILE_NAME) as direct:
+        direct.execute("""INSERT INTO engine VALUES ('gw-2', '{"heard": ') ON CONFLICT DO UPDATE SET body = '{'""")
+    direct.close()
+    again = Room(room.folder)
+    again.desk.close()
+    assert "mains-lost" in again.told()
+
+
+def test_an_alarm_whose_cabinet_left_the_inventory_ends(room: Room) -> None:
+    for at_s in range(30):
+        room.second(at_s, LOST)
+    room.desk.close()
+    assert "mains-lost" in room.told()
+    without = Room(room.folder, first_s=60, inventory=city(cabinet(2, crew="south")))
+    assert without.told() == []
+    assert without.last(TOPIC) == [None]
+    without.desk.close()
+
+
+@pytest.mark.parametrize("by_s", [-7_200, -60, 60, 7_200])
+def test_a_clock_that_is_set_makes_no_gateway_silent_and_hides_no_silence(tmp_path: Path, by_s: int) -> None:
+    room = Room(tmp_path, is_steady=True)
+    room.silence(130)
+    room.desk.evaluate([received(GOOD, 130, seq=1)])
+    room.silence(10)
+    room.now_ms += by_s * 1000
+    room.silence(75)
+    assert room.told() == []
+    room.silence(10)
+    assert room.told() == ["gateway-offline"]
+    room.desk.close()
+
+
+@pytest.mark.parametrize("by_s", [-7_200, 7_200])
+def test_a_clock_that_is_set_moves_the_end_of_a_hold_along(tmp_path: Path, by_s: int) -> None:
+    room = Room(tmp_path, is_steady=True)
+    said = notices_of(room)
+    room.silence(5)
+    room.desk.evaluate([received(LOST, 5, seq=1)])
+    room.silence(3)
+    room.now_ms += by_s * 1000
+    room.silence(42)
+    assert said == []
+    room.silence(5)
+    assert len(said) == 1
+    room.desk.close()
+
+
+def test_a_process_that_stood_still_takes_nobody_for_silent(tmp_path: Path) -> None:
+    room = Room(tmp_path, is_steady=True)
+    room.silence(130)
+    room.desk.evaluate([received(GOOD, 130, seq=1)])
+    room.silence(1)
+    room.now_ms += 600_000
+    room.steady_ms += 600_000
+    room.silence(119)
+    assert room.told() == []
+    room.silence(2)
+    assert room.told() == ["gateway-offline"]
+    room.desk.close()
+
+
+def test_what_a_wrong_clock_put_into_the_future_waits_no_longer_after_a_restart(tmp_path: Path) -> None:
+    room = Room(tmp_path, first_s=86_400, is_steady=True)
+    room.desk.evaluate([received(LOST, 86_400, seq=1)])
+    room.silence(10)
+    room.desk.close()
+    again = Room(tmp_path, is_steady=True)
+    said = notices_of(again)
+    again.silence(50)
+    assert len(said) == 1
+    again.desk.close()
+
+
+def notices_of(room: Room) -> list[Notice]:
+    """Return a list that grows with every notice."""
+    said: list[Notice] = []
+
+    def messages(notice: Notice) -> list[Outgoing]:
+        said.append(notice)
+        return []
+
+    room.desk._messages = messages  # type: ignore[method-assign]  # crews have no channels here
+    return said
 
 
 def config_file(folder: Path) -> Path:

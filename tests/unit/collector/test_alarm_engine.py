@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 
 import pytest
@@ -253,6 +254,36 @@ def test_a_meter_that_stays_mute_does_not_hold_a_lost_mains_for_ever() -> None:
     mains = [change for change in night.changes() if change[2] == "mains-lost"]
     assert [change[3] for change in mains] == ["raised", "cleared"]
     assert ("c-1", "meter-comm", "raised") in {told[1:] for told in night.told()}
+
+
+def test_an_input_that_stays_open_when_the_mains_come_back_neither_holds_the_alarm_nor_hides_itself() -> None:
+    night = Night()
+    open_input = {**GOOD, "d/mains_ok": False}
+    night.take(*series(GOOD, 0, 10), *series(LOST, 10, 100), *series(open_input, 100, 200))
+    assert ("c-1", "mains-lost", "restored") in {told[1:] for told in night.told()}
+    assert ("c-1", "sensor-conflict", "raised") in {told[1:] for told in night.told()}
+
+
+def test_a_phase_lost_for_a_moment_is_told_with_its_name() -> None:
+    night = Night()
+    night.take(*series(GOOD, 0, 10), *series({**GOOD, "m/u2": 112.0}, 10, 25), *series(GOOD, 25, 60))
+    (brief,) = night.total.notices
+    assert (brief.kind, brief.rule, brief.facts["phases"]) == ("brief", "phase-loss", "L2")
+    assert brief.facts["voltages"] == "L1 230 V, L2 231 V, L3 229 V"
+
+
+def test_what_history_tells_of_carries_the_facts_of_then() -> None:
+    night = Night()
+    night.take(*series(GOOD, 0, 10), *series({**GOOD, "m/u3": 90.0}, 10, 20), *series(GOOD, 20, 40))
+    late = [
+        *(received({**GOOD, "m/u2": 112.0}, at_s, channel="history", late_s=500.5) for at_s in range(60, 100)),
+        *(received(GOOD, at_s, channel="history", late_s=500.5) for at_s in range(100, 140)),
+    ]
+    night.take(*late[:60])
+    night.engine.load("gw-1", json.loads(json.dumps(night.engine.dump("gw-1"))))
+    night.take(*late[60:], *series(GOOD, 700, 800))
+    told = [(notice.kind, notice.facts["phases"]) for notice in night.total.notices if notice.rule == "phase-loss"]
+    assert told == [("brief", "L3"), ("brief", "L2")]
 
 
 def test_most_of_the_fleet_silent_at_once_is_one_message_about_ourselves() -> None:

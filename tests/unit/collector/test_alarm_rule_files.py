@@ -84,7 +84,7 @@ def test_a_wrong_expectation_is_found(tmp_path: Path) -> None:
         (("clear_at: 55", "clear_at: 61"), "no deadband"),
         (("above: 60", "above: 60\nbelow: 10"), "either above or below"),
         (("{values}", "{value}"), "no fact"),
-        (("severity: 2", "severity: 5"), "less than or equal to 4"),
+        (("severity: 2", "severity: 5"), "at most 4"),
         (("on_delay_s", "on_dela_s"), "did you mean 'on_delay_s'"),
         (("window: always", "window: always\nsuppressed_by: [nothing]"), "suppressed_by names nothing"),
     ],

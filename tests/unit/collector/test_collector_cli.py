@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from collector.cli import main
+from collector.cli import main, remedies
 from collector.cli.table import duration
 from collector.cli.texts import TEXTS
+from collector.core.influx_answers import judge
 from collector.core.rows import Row
 from collector.shell.metrics import Metrics
 from collector.shell.records import GatewayRecord, Records
@@ -143,14 +144,24 @@ def test_a_schedule_that_is_missing_is_named(run: Commands) -> None:
     run.write(city(schedule_file="dusk.yaml"), collector())
     result = run("check")
     assert result.exit_code == 3
-    assert "dusk.yaml:1:1:" in result.output
+    assert "city.yaml:1:" in result.output
+    assert "dusk.yaml: cannot be read: there is no such file" in result.output
+
+
+def test_an_inventory_that_is_missing_is_told_where_it_is_named(run: Commands) -> None:
+    run.write(city(), collector())
+    (run.folder / "city.yaml").unlink()
+    result = run("check")
+    assert result.exit_code == 3
+    assert "collector.yaml:2:15: " in result.output
+    assert "city.yaml: cannot be read: there is no such file" in result.output
 
 
 def test_paths_are_taken_from_the_folder_of_the_file(run: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     from collector.cli.setup import load_setup
 
     run.write(city(schedule_file="s.yaml"), collector(store={"kind": "sqlite", "file": "data/x.db"}))
-    monkeypatch.setattr("collector.cli.setup._schedule_problems", lambda _city: [])
+    monkeypatch.setattr("collector.cli.setup._schedule_problems", lambda *_: [])
     setup = load_setup(run.folder / "collector.yaml")
     assert setup.config.state_dir == run.folder / "state"
     assert setup.config.store.file == run.folder / "data" / "x.db"  # type: ignore[union-attr]  # it is the embedded one
@@ -243,6 +254,40 @@ def test_status_finds_trouble(run: Commands, facts: dict[str, Any], state: str) 
     assert (result.exit_code, json.loads(result.output)["state"]) == (1, state)
 
 
+@pytest.mark.parametrize(
+    ("part", "trouble", "words", "vietnamese"),
+    [
+        ("store", "no_space_restart_influxd: http://x: no space left on device", "restart influxd", "khởi động lại"),
+        ("store", "database_not_found: x", "Create the database", "Tạo cơ sở dữ liệu"),
+        ("store", "http_302: x", "url", "url"),
+        ("broker", "the broker refused the connection: Not authorized", "password_file", "password_file"),
+        ("broker", "the broker denied a message of ours: Not authorized", "access list", "danh sách quyền"),
+        ("broker", "127.0.0.1:1: [SSL: CERTIFICATE_VERIFY_FAILED] x", "ca_file", "ca_file"),
+        ("broker", "127.0.0.1:1: [Errno 111] Connection refused", "Start the broker", "Khởi động broker"),
+        ("alarms", "disk I/O error", "state_dir", "state_dir"),
+    ],
+)
+def test_status_says_what_to_do(
+    run: Commands, monkeypatch: pytest.MonkeyPatch, part: str, trouble: str, words: str, vietnamese: str
+) -> None:
+    facts: dict[str, Any] = {part: trouble}
+    overview(run, **facts)
+    shown = run("status").output
+    assert trouble in shown
+    assert words in shown
+    told = json.loads(run("status", "--json").output)["remedies"]
+    assert words in told.pop(part)
+    assert set(told.values()) == {""}
+    monkeypatch.setenv("LAMPLIGHTER_LANG", "vi")
+    assert vietnamese in run("status").output
+
+
+def test_a_text_from_the_field_cannot_steer_the_terminal_or_forge_a_row(run: Commands) -> None:
+    store_rows(run, [row(10, s="\x1b[2J\n2026 gw-9 forged\u202e đèn")])
+    (_header, shown) = run("query").output.splitlines()
+    assert r"\x1b[2J\n2026 gw-9 forged\u202e đèn" in shown
+
+
 def test_gateways_are_listed_with_their_age(run: Commands) -> None:
     overview(run)
     result = run("gateways")
@@ -271,12 +316,23 @@ def test_the_help_documents_the_exit_codes_and_every_command() -> None:
 def test_every_text_has_the_same_places_for_facts_in_both_languages() -> None:
     import string
 
-    for key in TEXTS.keys():  # noqa: SIM118 - a method of Texts, no mapping
-        places = [
-            {name for _, name, _, _ in string.Formatter().parse(TEXTS.text(key, language)) if name}
-            for language in ("en", "vi")
-        ]
-        assert places[0] == places[1], key
+    for texts in (TEXTS, remedies.TEXTS):
+        for key in texts.keys():  # noqa: SIM118 - a method of Texts, no mapping
+            places = [
+                {name for _, name, _, _ in string.Formatter().parse(texts.text(key, language)) if name}
+                for language in ("en", "vi")
+            ]
+            assert places[0] == places[1], key
+
+
+def test_every_trouble_that_a_store_can_name_has_its_remedy() -> None:
+    words = {answer.reason for answer in map(judge, (401, 403, 404, 408, 429), [""] * 5)}
+    words |= {judge(500, body).reason for body in ("retention policy not found", "no space left on device",
+                                                    "cache-max-memory-size exceeded")}  # fmt: skip
+    words |= {"unreachable", "timeout", "disk_full", "damaged", "cannot_open", "dead_letter", "defect"}
+    told = {remedies.remedy("store", f"{word}: facts") for word in words}
+    assert len(told) == len(words)
+    assert remedies.remedy("store", "something new") not in told
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
 from collector.shell.desk import AlarmStateError
@@ -38,12 +40,40 @@ def test_a_gateway_that_has_not_said_what_it_has_is_evaluated_but_not_stored(par
     assert parts.metrics.value("held_without_meta") == 1
 
 
+def test_a_description_that_is_missing_is_asked_for_again_and_not_with_every_batch(parts: EngineParts) -> None:
+    for seq in range(1, 5):
+        parts.send("up/live", batch_payload(seq))
+        parts.send("up/live", batch_payload(seq), gateway="gw-2")
+    assert parts.fetched == ["gw-1", "gw-2"]
+    parts.describe("gw-2")
+    parts.now_ms += 30_000
+    parts.send("up/live", batch_payload(5))
+    parts.send("up/live", batch_payload(5), gateway="gw-2")
+    assert parts.fetched == ["gw-1", "gw-2", "gw-1"]
+
+
+def test_a_device_that_is_not_described_lets_the_description_be_asked_for_again(parts: EngineParts) -> None:
+    parts.describe()
+    parts.send("up/live", batch_payload(devices={"m1": {"u1": [1.0]}, "new": {"u1": [2.0]}}))
+    assert parts.fetched == ["gw-1"]
+
+
 def test_a_batch_without_a_clock_is_evaluated_but_never_stored_or_confirmed(parts: EngineParts) -> None:
     parts.describe()
     parts.send("up/event", batch_payload(clk="waiting", age_ms=5))
     assert len(parts.desk.items) == 1
     assert len(parts.queue) == 0
     assert parts.metrics.value("batches_waiting") == 1
+
+
+def test_times_that_mean_nothing_make_no_lag(parts: EngineParts) -> None:
+    parts.describe()
+    parts.send("up/live", batch_payload(1))
+    parts.send("up/event", batch_payload(2, t0=1_577_836_800_000, clk="waiting", age_ms=5))
+    (record,) = parts.gateways.records()
+    assert (record.lag_ms, record.seq) == (500, 2)
+    (facts,) = parts.gateways.facts(NOW_MS)
+    assert facts.fields["lag_s"] == 0.5
 
 
 def test_a_device_of_another_gateway_is_neither_evaluated_nor_stored_here(parts: EngineParts) -> None:
@@ -53,6 +83,39 @@ def test_a_device_of_another_gateway_is_neither_evaluated_nor_stored_here(parts:
     (pending,) = parts.queue.take(rows=1, linger_s=0, timeout_s=0)
     assert set(pending.foreign) == {"stolen"}
     assert parts.metrics.value("foreign_devices") == 1
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"t0": 5, "dt": [0], "m": {"u1": [1.0]}},
+        {"t0": NOW_MS, "dt": [0, 0], "m": {"u1": [1.0, 2.0]}},
+        {"t0": NOW_MS, "dt": [0], "m": {"U 1\n": [1.0]}},
+        {"t0": NOW_MS, "dt": [0], "m": {"u1": [None]}, "q": {"u1": [[0, 1, "a cause of next year"]]}},
+        {"t0": NOW_MS, "dt": [0], "m": {"u1": [[1.0]]}},
+        "nothing",
+    ],
+)
+def test_a_device_that_cannot_be_read_costs_no_other_of_its_batch(parts: EngineParts, columns: Any) -> None:
+    parts.describe()
+    body = orjson.loads(batch_payload(7))
+    body["d"]["m2"] = columns
+    parts.send("up/live", orjson.dumps(body))
+    assert set(parts.desk.items[0].batch.d) == {"m1"}
+    (pending,) = parts.queue.take(rows=1, linger_s=0, timeout_s=0)
+    assert {name: broken.columns for name, broken in pending.broken.items()} == {"m2": columns}
+    assert parts.metrics.value("devices_invalid") == 1
+    assert parts.metrics.value("payload_invalid") == 0
+
+
+@pytest.mark.parametrize("more", [{"v": 2}, {"epoch": "x"}, {"seq": 0}, {"d": []}, {"clk": "sundial"}])
+def test_a_batch_whose_number_cannot_be_read_is_parked_whole(parts: EngineParts, more: dict[str, Any]) -> None:
+    parts.describe()
+    body = orjson.loads(batch_payload(7))
+    body["d"]["m2"] = "nothing"
+    parts.send("up/live", orjson.dumps(body | more))
+    assert parts.desk.items == []
+    assert parts.metrics.value("payload_invalid") == 1
 
 
 def test_a_commit_that_fails_keeps_every_batch_of_the_pass_unconfirmed(parts: EngineParts) -> None:

@@ -109,6 +109,16 @@ def test_what_a_gateway_gave_up_is_a_row_and_repeats_fall_on_it() -> None:
     assert first.time_ms == NOW_MS - 5000 + 234
 
 
+def test_what_was_given_up_in_the_future_is_refused_like_a_reading() -> None:
+    last_ms = NOW_MS + 10 * 365 * 86_400_000
+    gone = [{"what": "low", "first_ms": NOW_MS, "last_ms": last_ms, "batches": 4, "readings": 99}]
+    result = made(batch_payload(1, gone=gone))
+    assert {row.measurement for row in result.rows} == {"meter"}
+    (refused,) = result.refused
+    assert (refused.reason, refused.times_ms) == ("future", (last_ms + 1,))
+    assert refused.values["low_readings"] == (99,)
+
+
 def test_the_first_kind_of_a_field_holds_for_its_measurement() -> None:
     catalogue = Catalogue()
     catalogue.learn("gw-1", meta({"m1": {"u1": "float"}}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,13 @@ from collector.shell.notify import (
     FIRST_RETRY_S,
     LATE_MS,
     LONGEST_RETRY_S,
-    AppriseSender,
     ChannelRoad,
     Notifier,
     channel_name,
     roads_of,
 )
+from collector.shell.notify_sender import AppriseSender
+from collector.shell.notify_worker import url_for
 from config.collector import Channel, CrewChannels
 from tests.unit.collector.alarm_parts import START_MS, city
 
@@ -28,13 +30,17 @@ class Service:
         self.outcomes = outcomes
         self.bodies: list[str] = []
 
-    def send(self, title: str, body: str) -> bool:
+    def send(self, title: str, body: str, urgency: str) -> bool:
         assert title
+        assert urgency == "alarm"
         self.bodies.append(body)
         outcome = self.outcomes.pop(0) if self.outcomes else True
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+    def rest(self) -> None:
+        """It has no process."""
 
 
 def prepared(tmp_path: Path, service: Service) -> tuple[AlarmStore, Notifier, ChannelRoad, list[int]]:
@@ -94,10 +100,38 @@ def test_what_a_plug_in_raises_is_kept_by_its_kind_alone(tmp_path: Path) -> None
     store.close()
 
 
-# Apprise 2.2 imports imghdr, which Python 3.11 announces to remove; the collector itself runs without -W error.
-@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 def test_a_url_that_is_none_is_a_failure_and_no_crash() -> None:
-    assert AppriseSender("nonsense").send("title", "body") is False
+    sender = AppriseSender("nonsense")
+    assert sender.send("title", "body", "alarm") is False
+    sender.rest()
+
+
+def test_a_disk_that_refuses_the_mark_sends_no_message_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collector.shell.notify.LOOK_INTERVAL_S", 0.001)
+    service = Service([])
+    store, notifier, road, clock = prepared(tmp_path, service)
+    refusals = [sqlite3.OperationalError("database or disk is full")] * 5
+    really = store.sent
+
+    def sent(identity: int, now_ms: int) -> None:
+        if refusals:
+            raise refusals.pop()
+        really(identity, now_ms)
+
+    monkeypatch.setattr(store, "sent", sent)
+    waiting = store.due("a", clock[0])
+    assert waiting is not None
+    assert not notifier._send(road, waiting, failing=False)
+    assert store.waiting_count() == 0
+    assert len(service.bodies) == 1
+    store.close()
+
+
+def test_a_message_that_wakes_nobody_says_so_where_the_service_knows_how() -> None:
+    assert url_for("tgram://token/chat", "quiet") == "tgram://token/chat?silent=yes"
+    assert url_for("ntfys://host/topic?priority=max&auth=x", "quiet") == "ntfys://host/topic?auth=x&priority=low"
+    assert url_for("ntfys://host/topic?priority=max", "alarm") == "ntfys://host/topic?priority=max"
+    assert url_for("json://host/crew?silent=no", "quiet") == "json://host/crew?silent=no"
 
 
 def test_roads_have_names_that_tell_nothing(tmp_path: Path) -> None:

@@ -141,12 +141,73 @@ def test_history_and_sent_messages_are_bounded_and_unsent_ones_are_kept(
         waiting = store.due("b", 0)
         assert waiting is not None
         store.sent(waiting.id, 1)
-    store.prune()
+    assert store.prune(2_000) == 0
     assert len(read_alarms(tmp_path, limit=1000)[1]) == 10
     assert store.waiting_count() == 1
     with sqlite3.connect(tmp_path / FILE_NAME) as direct:
         assert direct.execute("SELECT count(*) FROM outbox").fetchone() == (11,)
     direct.close()
+    store.close()
+
+
+def test_what_waits_for_a_service_that_never_comes_back_is_bounded_by_age_and_number(
+    store: AlarmStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alarm_store, "MAX_WAITING", 10)
+    put(store, *(message(thread=f"n{number}") for number in range(30)), message(thread="other", channel="b"))
+    assert store.prune(2_000) == 20
+    oldest = store.due("a", 2_000)
+    assert oldest is not None
+    assert oldest.body == "raised n20"
+    assert store.prune(1_000 + alarm_store.WAITING_MS) == 0
+    assert store.prune(1_001 + alarm_store.WAITING_MS) == 11
+    assert store.waiting_count() == 0
+    store.close()
+
+
+def test_messages_of_a_channel_that_is_gone_go_to_the_new_one_of_their_crew_once(store: AlarmStore) -> None:
+    put(store, message(), message("restored"), message(channel="b"), message("restored", channel="b"))
+    for _ in range(2):
+        ours = store.due("b", 0)
+        assert ours is not None
+        store.sent(ours.id, 1)
+    # The password in the URL of a was changed, so that it has another name.
+    assert store.adopt({"north": ["a2", "b"]}) == (2, 0)
+    assert store.adopt({"north": ["a2", "b"]}) == (0, 0)
+    assert store.due("a", 0) is None
+    assert store.due("b", 0) is None
+    for title in ("raised", "restored"):
+        waiting = store.due("a2", 0)
+        assert waiting is not None
+        assert waiting.title == title
+        store.sent(waiting.id, 1)
+    store.close()
+
+
+def test_messages_of_a_channel_that_was_taken_away_stay_with_the_others(store: AlarmStore) -> None:
+    put(store, message(), message(channel="b"), message(crew="south"))
+    assert store.adopt({"north": ["b"]}) == (0, 1)
+    assert store.waiting_count() == 1
+    # Away and back again: what waited for it in between is not lost.
+    put(store, message("restored"))
+    assert store.adopt({"north": ["a2"]}) == (2, 0)
+    assert store.adopt({"north": ["a"]}) == (2, 0)
+    assert store.waiting_count() == 2
+    store.close()
+
+
+def test_the_file_of_the_first_form_is_taken_over(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / FILE_NAME) as direct:
+        direct.executescript(f"{alarm_store._MIGRATIONS[0]} PRAGMA user_version = 1;")
+        direct.execute(
+            "INSERT INTO outbox (identity, thread, crew, channel, title, body, written_ms)"
+            " VALUES ('i', 't', 'north', 'a', 'title', 'body', 1)"
+        )
+    direct.close()
+    store = AlarmStore(tmp_path)
+    waiting = store.due("a", 0)
+    assert waiting is not None
+    assert (waiting.body, waiting.urgency) == ("body", "alarm")
     store.close()
 
 

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from collector.core.catalogue import Catalogue
+from collector.core.salvage import Broken
 from collector.shell import store_writer as writer_module
 from collector.shell.confirm import Confirmer
 from collector.shell.dead_letter import DeadLetterFile
@@ -146,6 +147,16 @@ def test_foreign_devices_go_to_the_dead_letter_file_whole(parts: Parts) -> None:
     assert parts.confirms.seqs == [4]
 
 
+def test_devices_that_cannot_be_read_are_kept_before_the_batch_is_confirmed(parts: Parts) -> None:
+    broken = {"Bad\nname": Broken("t0: too early", {"t0": 5, "dt": [0], "m": {"n": [2**64 - 1, 1e400, None]}})}
+    parts.writer.write([Pending(received=received(batch_payload(4)), broken=broken, row_count=1, size_bytes=1)])
+    (letter,) = parts.letters()
+    assert (letter["reason"], letter["device"], letter["seq"]) == ("invalid_device", "Bad\nname", 4)
+    assert letter["columns"]["m"]["n"][0] == 2**64 - 1
+    assert len(parts.store.rows) == 1
+    assert parts.confirms.seqs == [4]
+
+
 def test_rows_from_the_future_are_archived_and_confirmed_but_not_stored(parts: Parts) -> None:
     parts.writer.write([pending(1, t0=NOW_MS + 61_000)])
     assert parts.store.rows == []
@@ -189,11 +200,13 @@ def test_a_defect_in_one_group_does_not_end_the_thread(parts: Parts) -> None:
     parts.store.answers = [defect]
     parts.queue.put(pending(2))
     parts.writer.start()
-    while parts.metrics.value("store_failures") < 1:
+    while not parts.writer.trouble:
         threading.Event().wait(0.001)
+    assert parts.writer.trouble.startswith("defect: ZeroDivisionError")
     parts.queue.put(pending(3))
     parts.writer.stop(10)
     assert parts.confirms.seqs == [3]
+    assert parts.writer.trouble == ""
 
 
 def test_the_queue_is_bounded_in_batches_and_bytes() -> None:

@@ -11,13 +11,14 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
 from contract.__main__ import main
+from contract.alarm import ActiveAlarm, AlarmText
 from contract.batch import Batch, ClockState, Confirm, Gone, Priority
 from contract.codec import batch_body, columns, decode, decode_batch, encode, stamped
 from contract.command import Command, Readback, Result, ResultState, SetArguments, signature, signature_agrees
 from contract.reading import Block, Cause
 from contract.schema import MESSAGES, schema_files, schema_of
 from contract.state import DeviceMeta, DeviceState, Meta, Online, Place, PointMeta
-from contract.topics import COLLECTOR_SUBSCRIPTIONS, GatewayTopics
+from contract.topics import COLLECTOR_SUBSCRIPTIONS, GatewayTopics, alarm_topic
 
 REPOSITORY = Path(__file__).parents[3]
 SAMPLES = REPOSITORY / "tests" / "golden" / "wire"
@@ -47,7 +48,7 @@ def _live() -> bytes:
         _meter(3000, None, None, None, **every),
         _meter(4000, 291.5, 12.5, None, voltage_l1_v=Cause.SPIKE),
         Block(device="io", observed_at_ms=DUSK_MS + 412, keys=("mains_ok", "door_open"), values=(True, False)),
-        Block(device="control", observed_at_ms=DUSK_MS + 500, keys=("lamps_due", "program"), values=(1, "tối/đêm")),
+        Block(device="control", observed_at_ms=DUSK_MS + 500, keys=("lamps_due", "program"), values=(True, "tối/đêm")),
         Block.failed(device="air", observed_at_ms=DUSK_MS + 3310, keys=("pm25_ug_m3",), cause=Cause.LINE_DOWN),
     ]
     return _batch(blocks, seq=812, priority=Priority.NORMAL, sent_after_ms=4_120, lowest_seq=790)
@@ -145,6 +146,17 @@ MODELS: Mapping[str, BaseModel] = {
     "online": Online(online=True, nonce="9b1deb4d3b7d4bad", sw="0.1.0", since=DUSK_MS - 86_400_000),
     "online-last-will": Online(online=False, nonce="9b1deb4d3b7d4bad", sw="0.1.0", since=DUSK_MS - 86_400_000),
     "meta": _meta(),
+    "alarm": ActiveAlarm(
+        alarm="mains-lost",
+        rule="mains-lost",
+        site="c-117",
+        gateway=GATEWAY,
+        severity=1,
+        state="unacked",
+        active=True,
+        since=DUSK_MS + 5_412,
+        text=AlarmText(en="MAINS LOST · cabinet C-117 · Lê Duẩn", vi="MẤT ĐIỆN · tủ C-117 · Lê Duẩn"),
+    ),
     "device_state": DeviceState(
         ts=DUSK_MS + 4_000,
         v={"voltage_l1_v": 291.5, "current_l1_a": 12.5, "energy_kwh": None},
@@ -285,7 +297,7 @@ def test_topics_of_the_messages_are_those_of_the_tree() -> None:
     topics = GatewayTopics(GATEWAY)
     tree = {
         topics.live, topics.event, topics.history, topics.confirm, topics.command, topics.result, topics.online,
-        topics.meta, topics.state("{device}"),
+        topics.meta, topics.state("{device}"), alarm_topic("city/v1", "{site}", "{alarm}"),
     }  # fmt: skip
     named = {topic.replace("{gw}", GATEWAY) for message in MESSAGES.values() for topic in message.topics}
     assert {f"city/v1/{topic}" for topic in named} == tree

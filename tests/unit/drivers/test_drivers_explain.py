@@ -6,6 +6,7 @@ from config.profile import load_modbus_profile
 from contract.reading import Cause
 from drivers.modbus.explain import HexError, explain, parse_hex
 from drivers.modbus.explain_texts import TEXTS
+from drivers.modbus.frames import crc16
 
 METER = load_modbus_profile("eastron-sdm630")
 RELAY = load_modbus_profile("waveshare-relay-d")
@@ -53,6 +54,20 @@ def test_a_request_says_what_it_asks_for() -> None:
     assert (found.direction, found.address, found.count, found.problems) == ("request", 0, 2, ())
 
 
+def test_a_request_from_0x0300_on_is_no_answer_of_three_bytes() -> None:
+    body = parse_hex("01 04 03 00 00 02")
+    found = explain(METER, body + crc16(body))
+    assert (found.direction, found.address, found.count, found.problems) == ("request", 0x0300, 2, ())
+    body = parse_hex("02 02 03 11 22 33")
+    assert explain(RELAY, body + crc16(body)).direction == "reply"
+
+
+def test_an_answer_cut_to_a_requests_length_is_still_an_answer() -> None:
+    found = explain(METER, REPLY[:8])
+    assert (found.direction, found.address) == ("reply", None)
+    assert [problem.key for problem in found.problems][:2] == ["crc", "truncated"]
+
+
 def test_a_damaged_frame_names_the_crc_that_it_needs() -> None:
     found = explain(METER, REPLY[:-1] + b"\x11", REQUEST)
     assert found.crc_ok is False
@@ -71,6 +86,7 @@ def test_an_answer_of_another_unit_is_not_the_answer() -> None:
     found = explain(METER, REPLY, parse_hex("02 04 00 00 00 02 71 f8"))
     assert [problem.key for problem in found.problems] == ["not_the_answer"]
     assert "wrong unit" in found.problems[0].text("en")
+    assert "sai địa chỉ: 1, lẽ ra 2" in found.problems[0].text("vi")
 
 
 def test_a_tcp_frame_shows_its_transaction() -> None:

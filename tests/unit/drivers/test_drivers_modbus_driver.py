@@ -194,9 +194,11 @@ def test_a_device_that_lacks_a_point_and_is_then_silent_is_silent() -> None:
     ],
 )
 def test_exception_codes_say_what_to_do_next(code: int, kind: type[DriverError], cause: Cause) -> None:
-    error = exception_error(code, "here")
+    error = exception_error(code, "here", 3, 1)
     assert type(error) is kind
     assert error.cause is cause
+    assert str(error).startswith(f"here: unit 3, function 1: exception {code}: ")
+    assert error.text("vi").startswith(f"here: địa chỉ 3, hàm 1: mã ngoại lệ {code}: ")
 
     async def scenario() -> None:
         line = ScriptedLine(lambda pdu: bytes((pdu[0] | 0x80, code)))
@@ -256,6 +258,25 @@ def test_a_lost_write_is_not_sent_again() -> None:
     run(scenario())
 
 
+@pytest.mark.parametrize(
+    "unclear",
+    [
+        pytest.param(bytes.fromhex("85 05"), id="acknowledged, still working on it"),
+        pytest.param(bytes.fromhex("85 0b"), id="the gateway's target did not answer"),
+        pytest.param(LineDownError("connection lost"), id="cut after the request"),
+    ],
+)
+def test_a_write_of_unclear_outcome_is_read_back_before_any_poll(unclear: bytes | DriverError) -> None:
+    async def scenario() -> None:
+        line = ScriptedLine(lambda pdu: unclear if pdu[0] == 5 else b"\x01\x01\x01")
+        driver = driver_of(BOARD, line, Allowed(point="dev/k1", low=0, high=1))
+        reading = await driver.write(driver.points[0], True)
+        assert (reading.value, reading.quality) == (True, Quality.GOOD)
+        assert [(pdu[0], urgent) for pdu, urgent in line.asked] == [(5, True), (1, True)]
+
+    run(scenario())
+
+
 def test_a_refused_write_is_not_read_back() -> None:
     async def scenario() -> None:
         line = ScriptedLine(lambda pdu: bytes((pdu[0] | 0x80, 3)))
@@ -287,16 +308,20 @@ def test_the_probe_names_what_it_found(registers: str, found: str | None) -> Non
             reading = await driver.probe()
             assert f"{reading.value:g}" == found
         else:
-            with pytest.raises(UnsupportedError, match=r"from 45 to 65 Hz, this one shows (40 Hz|no value in range)"):
+            shown = r"Frequency 45 to 65 Hz, this one shows (40 Hz|no number)"
+            with pytest.raises(UnsupportedError, match=shown) as caught:
                 await driver.probe()
+            assert "cho Tần số lưới điện 45 đến 65 Hz, máy này cho " in caught.value.text("vi")
 
     run(scenario())
 
 
 def test_a_device_without_the_probed_register_is_another_device() -> None:
     async def scenario() -> None:
-        with pytest.raises(UnsupportedError, match="not the device of its profile"):
+        with pytest.raises(UnsupportedError, match="not the device of its profile") as caught:
             await meter(ScriptedLine(lambda pdu: bytes((pdu[0] | 0x80, 2)))).probe()
+        assert caught.value.text("en").endswith("exception 2: illegal data address")
+        assert caught.value.text("vi").endswith("mã ngoại lệ 2: địa chỉ dữ liệu không hợp lệ")
 
     run(scenario())
 
@@ -319,7 +344,7 @@ class Registers:
         address, count = int.from_bytes(pdu[1:3], "big"), int.from_bytes(pdu[3:5], "big")
         wanted = range(address, address + count)
         if any(one not in self.numbers for one in wanted):
-            return exception_error(2, "dev")
+            return exception_error(2, "dev", 9, 3)
         return bytes((pdu[0], 2 * count)) + b"".join(self.numbers[one].to_bytes(2, "big") for one in wanted)
 
 

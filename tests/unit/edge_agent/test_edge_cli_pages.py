@@ -9,16 +9,18 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from config import click_words
 from config.city import City
 from config.collector import CollectorConfig
 from config.language import LANGUAGES, Language, cells
 from config.loader import load_document
 from contract.schedule import Schedule
-from edge_agent.cli import click_words, status_page
+from edge_agent.cli import status_page
 from edge_agent.cli.commands import edge_agent
 from edge_agent.cli.exit_codes import MEANINGS, ExitCode
 from edge_agent.cli.status import read_spool
 from edge_agent.cli.words import TEXTS
+from edge_agent.shell.broker_problem import BrokerProblem
 from edge_agent.shell.configuration import load_config
 from edge_agent.shell.control import ControlError, socket_path
 
@@ -45,6 +47,29 @@ def device(number: int, **facts: Any) -> dict[str, Any]:
     } | facts
 
 
+def delivery(**facts: Any) -> dict[str, Any]:
+    return {
+        "broker": "broker.with-a-very-long-name-indeed.lighting.pleiku.gialai.example:8883",
+        "broker_reason": None,
+        "broker_problem": None,
+        "spool": {"failure": None, "evicted_readings": 0, "unkept_rows": 0},
+        "denied": [],
+        "metrics": {},
+    } | facts
+
+
+def ailing() -> dict[str, Any]:
+    """Return a delivery that has every fault at once."""
+    topics = [f"city/v1/gw-117-le-duan-hung-vuong/state/tu-chieu-sang-{number}" for number in range(5)]
+    return delivery(
+        broker_problem="own_refused",
+        broker_reason="failed to receive on socket: [SSL: SSLV3_ALERT_BAD_CERTIFICATE] sslv3 alert bad certificate",
+        spool={"failure": "database or disk is full " * 3, "evicted_readings": 98_765, "unkept_rows": 1234},
+        denied=[{"topic": topic, "reason": "Not authorized", "count": 321} for topic in topics],
+        metrics={"session_takeovers": 17},
+    )
+
+
 def status(devices: list[dict[str, Any]], **facts: Any) -> dict[str, Any]:
     return {
         "gateway": "gw-117-le-duan-hung-vuong",
@@ -55,7 +80,7 @@ def status(devices: list[dict[str, Any]], **facts: Any) -> dict[str, Any]:
         "clock_synced": False,
         "clock_required": True,
         "undelivered": {"spool_batches": 86_400, "spool_bytes": 123_456_789, "oldest_age_s": 90_000.0},
-        "delivery": {"broker_reason": "[Errno 111] Connection refused by a broker with a very long name indeed"},
+        "delivery": delivery(broker_problem="refused", broker_reason="[Errno 111] Connection refused"),
         "lighting": {
             "program": "standard",
             "timezone": "Asia/Ho_Chi_Minh",
@@ -93,7 +118,34 @@ def test_status_fits_a_terminal(language: Language, count: int, monkeypatch: pyt
     assert TEXTS.text("wrong_type") in text
     assert TEXTS.text("set_aside", failure=TEXTS.text("cause_timeout")) in text
     if count > 20:
-        assert TEXTS.text("more_devices", count=count - 13, good=count - 13) in text
+        assert TEXTS.text("more_devices", count=count - 11, good=count - 11) in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_fault_of_delivery_is_named_and_the_page_still_fits(
+    language: Language, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAMPLIGHTER_LANG", language)
+    lines = status_page.status_lines(status(troubled(40), delivery=ailing()))
+    assert len(lines) <= 24
+    assert max(cells(line) for line in lines) <= 80
+    text = " ".join(line.strip() for line in lines)
+    for said in ("city/v1/gw-117-le-duan-hung-vuong/state/tu-chieu-sang-0", "Not authorized", "98765", "1234", "17"):
+        assert said in text
+    assert TEXTS.text("denied_more", count=3) in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("problem", BrokerProblem)
+def test_every_problem_with_the_broker_has_its_sentence(
+    language: Language, problem: BrokerProblem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAMPLIGHTER_LANG", language)
+    facts = delivery(broker="10.1.2.3:8883", broker_problem=problem, broker_reason="what OpenSSL says")
+    lines = status_page.status_lines(status([device(1)], delivery=facts, lighting=None))
+    assert lines[1].startswith(TEXTS.text("disconnected"))
+    assert "10.1.2.3:8883" in lines[2] or problem is BrokerProblem.FILE
+    assert "…" not in lines[2] + lines[3]
 
 
 def test_columns_stand_under_each_other_in_vietnamese(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,7 +306,9 @@ def test_check_tells_every_mistake_of_every_file(tmp_path: Path) -> None:
     found = [line.removeprefix(f"{tmp_path}/") for line in result.stdout.splitlines()]
     expected = {
         "agent.yaml:7:26: error: no profile 'eastron-sdm631'": 1,
-        "agent.yaml:8:5: error: device 'relay': profile 'waveshare-relay-d' has no point di9": 1,
+        "agent.yaml:8:67: error: no point 'di9'; there are: ": 1,
+        "agent.yaml:9:5: warning: unit 1 of line 'a' is already device 'meter'": 1,
+        "agent.yaml:8:5: warning: unit 1 of line 'a' is already device 'meter'": 1,
         "agent.yaml:10:43: error: 'meter-2/u1' cannot be written": 1,
         "schedule.yaml:3:10: error: periods.1.on: 'noon' is no time": 1,
         "agent.yaml:10:22: error: ": 1,
@@ -291,3 +345,29 @@ def test_read_names_what_there_is(arguments: list[str], words: str) -> None:
     result = CliRunner().invoke(edge_agent, ["read", *arguments, *config])
     assert result.exit_code == 2
     assert words in json.loads(result.stdout)["error"]
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "tty9: no such device; is the adapter plugged in?"),
+        ("vi", "tty9: không có thiết bị này; bộ chuyển đổi đã cắm chưa?"),
+    ],
+)
+def test_read_says_what_is_wrong_with_the_line_in_the_readers_language(
+    tmp_path: Path, language: str, words: str
+) -> None:
+    config = {
+        "gateway": "gw-1",
+        "state_dir": "state",
+        "runtime_dir": ".",
+        "lines": [{"id": "bus", "kind": "serial", "port": str(tmp_path / "tty9")}],
+        "devices": [{"id": "relay", "line": "bus", "unit": 1, "profile": "waveshare-relay-d"}],
+    }
+    file = tmp_path / "agent.yaml"
+    file.write_text(json.dumps(config), "utf-8")
+    result = CliRunner().invoke(
+        edge_agent, ["read", "--config", str(file)], env={"LAMPLIGHTER_LANG": language, "LANG": "C"}
+    )
+    assert result.exit_code == 5
+    assert words in result.stderr

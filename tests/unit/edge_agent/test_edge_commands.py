@@ -14,6 +14,7 @@ from edge_agent.core.commands import Origin, ulid
 from edge_agent.shell.commands import CommandService, KeyFileError, read_key
 from edge_agent.shell.devices import Fleet
 from edge_agent.shell.journal import MAX_ROWS, CommandJournal
+from edge_agent.shell.trusted_time import TrustedTime
 from tests.unit.edge_agent.virtual_agent import VirtualClock, coil, memory_device, run_virtual, silent
 
 KEY = bytes(range(32))
@@ -35,7 +36,7 @@ class Rig:
             fleet=Fleet(devices=(device,)),
             journal=self.journal,
             clock=self.clock,
-            trusted=self.clock.synchronised,
+            now_ms=TrustedTime(self.clock, require_sync=True).now_ms,
             nonce=lambda: "n1",
             publish=self._publish,
         )
@@ -220,7 +221,7 @@ def test_a_full_disk_refuses_the_centre_but_not_the_schedule(tmp_path: Path) -> 
     rig.journal._database.execute("PRAGMA query_only = ON")
     assert rig.send(rig.command())[-1] == (ResultState.REJECTED, "cannot_be_kept")
     assert rig.driver.writes == []
-    result = run_virtual(rig.clock, rig.service.set_by_schedule("relay/k1", True, rig.clock.wall_ms() + 1000))
+    result = run_virtual(rig.clock, rig.service.set_by_schedule("relay/k1", True, 1000))
     assert result.state is ResultState.DONE
     assert rig.service.counters["command_not_kept"] == 3
     rig.close()
@@ -230,7 +231,7 @@ def test_without_a_disk_the_schedule_goes_on_and_the_centre_is_refused(tmp_path:
     (tmp_path / "folder").write_text("in the way")
     rig = Rig(tmp_path / "folder")
     assert rig.send(rig.command())[-1] == (ResultState.REJECTED, "cannot_be_kept")
-    result = run_virtual(rig.clock, rig.service.set_by_schedule("relay/k1", True, rig.clock.wall_ms() + 1000))
+    result = run_virtual(rig.clock, rig.service.set_by_schedule("relay/k1", True, 1000))
     assert result.state is ResultState.DONE
     rig.close()
 
@@ -309,4 +310,18 @@ def test_an_expired_command_touches_nothing(tmp_path: Path) -> None:
     rig.send(rig.command(life_ms=-1))
     assert rig.results[-1].state is ResultState.EXPIRED
     assert rig.driver.writes == []
+    rig.close()
+
+
+def test_a_wall_clock_set_back_revives_no_command(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.send(rig.command(1))
+    captured = rig.command(2, value=False)
+    rig.clock.now_s += 600.0
+    # Somebody sets the clock by hand: the kernel no longer calls it synchronised.
+    rig.clock.synced = False
+    rig.clock.wall_offset_ms -= 600_000
+    assert rig.send(captured)[-1] == (ResultState.EXPIRED, "past_not_after")
+    assert rig.driver.values["k1"] is True
+    assert rig.results[-1].ts == pytest.approx(captured.not_after - 30_000 + 600_000, abs=1000)
     rig.close()

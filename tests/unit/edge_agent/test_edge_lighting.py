@@ -52,7 +52,7 @@ class Street:
             fleet=Fleet(devices=(self.device,)),
             journal=self.journal,
             clock=clock,
-            trusted=self.time.trusted,
+            now_ms=self.time.now_ms,
             nonce=lambda: "n1",
             publish=self._publish,
         )

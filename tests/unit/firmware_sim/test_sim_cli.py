@@ -80,7 +80,9 @@ def test_words_become_a_command() -> None:
 def test_a_command_to_nobody_ends_with_1(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["control", str(tmp_path / "nobody"), "status"])
     assert result.exit_code == 1
-    assert result.stderr
+    assert result.stderr == f"no simulator listens at {tmp_path}/nobody: No such file or directory\n"
+    vietnamese = CliRunner().invoke(main, ["control", "nobody", "status"], env={"LAMPLIGHTER_LANG": "vi"})
+    assert vietnamese.stderr.startswith("không có trình giả lập nào")
     assert CliRunner().invoke(main, ["control", "x", "voltage", "phase"]).exit_code == 2
 
 

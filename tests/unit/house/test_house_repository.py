@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from config.language import choose_language
+
 ROOT = Path(__file__).resolve().parents[3]
 # A letter in brackets matches itself but not this file.
 FORBIDDEN_TEXT = {
@@ -151,3 +153,8 @@ def test_ci_runs_make_test_and_nothing_else() -> None:
     commands = [line for line in lines if line and not line.startswith("#")]
     assert commands == ['cd "$(dirname "$0")/.." && exec make test']
     assert os.access(ROOT / ".ci/run", os.X_OK)
+
+
+def test_the_tests_do_not_depend_on_the_language_of_whoever_runs_them() -> None:
+    assert os.environ["LAMPLIGHTER_LANG"] == "en"
+    assert choose_language([], os.environ | {"LC_ALL": "vi_VN.UTF-8", "LANG": "vi_VN.UTF-8"}) == "en"

@@ -44,6 +44,10 @@ def test_unit_is_watched_and_always_comes_back(unit: str) -> None:
     assert directives["StartLimitIntervalSec"] == ["0"]
 
 
+def test_a_reload_of_the_agent_is_the_signal_that_it_understands() -> None:
+    assert _directives("edge-agent")["ExecReload"] == ["/bin/kill -HUP $MAINPID"]
+
+
 @pytest.mark.parametrize("unit", SERVICES)
 def test_unit_waits_for_nothing_that_may_never_come(unit: str) -> None:
     directives = _directives(unit)

@@ -1,0 +1,285 @@
+"""What is said of a configuration file, in English and Vietnamese."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from config.language import Texts
+
+_LOADING: Final = {
+    "not_a_file": ("is not a file", "không phải là tệp"),
+    "no_such_file": ("cannot be read: there is no such file", "không đọc được: không có tệp này"),
+    "not_permitted": ("cannot be read: no permission", "không đọc được: không có quyền đọc"),
+    "not_readable": ("cannot be read: {error}", "không đọc được: {error}"),
+    "too_large": ("larger than {bytes} bytes", "lớn hơn {bytes} byte"),
+    "not_utf8": ("not UTF-8 text; save the file as UTF-8", "không phải văn bản UTF-8; hãy lưu tệp dạng UTF-8"),
+    "utf16": (
+        "this is UTF-16 or no text at all; save the file as UTF-8",
+        "đây là UTF-16 hoặc không phải văn bản; hãy lưu tệp dạng UTF-8",
+    ),
+    "empty_file": ("the file is empty", "tệp trống"),
+}
+_YAML: Final = {
+    "yaml": ("not YAML: {problem}", "không phải YAML: {problem}"),
+    "yaml_character": (
+        "not YAML: the character {character} may not stand in it",
+        "không phải YAML: không được có ký tự {character}",
+    ),
+    "yaml_tab": (
+        "not YAML: a tab stands here; indent and separate with spaces",
+        "không phải YAML: ở đây có ký tự tab; hãy thụt lề và ngăn cách bằng dấu cách",
+    ),
+    "yaml_first_character": (
+        "not YAML: no value begins with {character}; put it in quotes",
+        "không phải YAML: giá trị không được bắt đầu bằng {character}; hãy đặt trong dấu nháy",
+    ),
+    "yaml_indent": (
+        "not YAML: the indentation of this line does not fit the lines above it",
+        "không phải YAML: thụt lề của dòng này không khớp với các dòng trên",
+    ),
+    "yaml_colon": (
+        "not YAML: no ': ' is expected here; this line is indented too far, or a text with ': ' needs quotes",
+        "không phải YAML: không chờ ': ' ở đây; dòng này thụt lề quá sâu, hoặc văn bản có ': ' cần dấu nháy",
+    ),
+    "yaml_no_colon": (
+        "not YAML: a key is followed by ':' and a space, such as 'unit: 1'",
+        "không phải YAML: sau khóa phải có ':' và một dấu cách, ví dụ 'unit: 1'",
+    ),
+    "yaml_dash": (
+        "not YAML: no '- ' is expected here; give the list lines of its own",
+        "không phải YAML: không chờ '- ' ở đây; danh sách phải nằm ở dòng riêng",
+    ),
+    "yaml_quote": (
+        "not YAML: the quote that opens here is never closed",
+        "không phải YAML: dấu nháy mở ở đây không được đóng",
+    ),
+    "yaml_escape": (
+        "not YAML: in double quotes '\\' begins an escape; use single quotes",
+        "không phải YAML: trong nháy kép, '\\' bắt đầu một mã thoát; hãy dùng nháy đơn",
+    ),
+    "yaml_bracket": (
+        "not YAML: the bracket that opens here is not closed, or a ',' is missing (seen in line {line})",
+        "không phải YAML: ngoặc mở ở đây không được đóng, hoặc thiếu ',' (thấy ở dòng {line})",
+    ),
+    "yaml_document": (
+        "not YAML: a file holds one document, here begins another document",
+        "không phải YAML: mỗi tệp một tài liệu, ở đây bắt đầu tài liệu khác",
+    ),
+    "yaml_alias": (
+        "not YAML: aliases (*name) are not read; write it out",
+        "không phải YAML: không đọc bí danh (*tên); hãy viết đầy đủ",
+    ),
+    "yaml_deep": ("not YAML: nested deeper than {depth} levels", "không phải YAML: lồng sâu hơn {depth} mức"),
+    "digits": (
+        "cannot be read: an integer has at most {digits} digits",
+        "không đọc được: số nguyên có tối đa {digits} chữ số",
+    ),
+    "tag": ("cannot be read: tags ({tag}) are not read", "không đọc được: không đọc thẻ ({tag})"),
+    "key_no_word": ("a key must be a plain word", "khóa phải là một từ đơn giản"),
+    "key_twice": ("'{key}' stands twice, first in line {line}", "'{key}' có hai lần, lần đầu ở dòng {line}"),
+}
+_KEYS: Final = {
+    "missing": ("'{key}' is missing", "thiếu '{key}'"),
+    "missing_in": ("'{key}' is missing in {where}", "thiếu '{key}' trong {where}"),
+    "unknown": ("unknown key '{key}'", "không có khóa '{key}'"),
+    "known": ("known here: {names}", "ở đây có: {names}"),
+    "meant": ("did you mean '{name}'?", "có phải là '{name}'?"),
+    "meant_by": ("did you mean it by '{name}'?", "có phải ý là '{name}'?"),
+    "none_of": ("'{given}' is none of: {names}", "'{given}' không thuộc: {names}"),
+    "kind_missing": (
+        "'{key}' is missing in {where}; it is one of: {names}",
+        "thiếu '{key}' trong {where}; chọn một trong: {names}",
+    ),
+    "nothing_given": ("nothing is given", "chưa ghi gì"),
+    "given": ("given: {value}", "đã ghi: {value}"),
+}
+_VALUES: Final = {
+    "bool_type": ("write true or false", "hãy ghi true hoặc false"),
+    "int_type": ("must be a whole number", "phải là số nguyên"),
+    "float_type": ("must be a number", "phải là số"),
+    "finite_number": ("must be a finite number", "phải là số hữu hạn"),
+    "string_type": ("must be a text", "phải là văn bản"),
+    "path_type": ("must be a path", "phải là đường dẫn"),
+    "greater_than": ("must be above {gt}", "phải lớn hơn {gt}"),
+    "greater_than_equal": ("must be at least {ge}", "phải từ {ge} trở lên"),
+    "less_than": ("must be below {lt}", "phải nhỏ hơn {lt}"),
+    "less_than_equal": ("must be at most {le}", "phải không quá {le}"),
+    "literal_error": ("must be one of: {names}", "phải là một trong: {names}"),
+    "model_type": ("must be a mapping: lines of 'key: value'", "phải là các dòng 'khóa: giá trị'"),
+    "list_type": (
+        "must be a list: lines that begin with '- '",
+        "phải là danh sách: các dòng bắt đầu bằng '- '",
+    ),
+    "too_short": ("must have at least one item", "phải có ít nhất một mục"),
+    "too_long": (
+        "must have at most {max_length} items, has {actual_length}",
+        "tối đa {max_length} mục, đang có {actual_length}",
+    ),
+    "string_too_short": ("must not be empty", "không được để trống"),
+    "string_too_long": ("must have at most {max_length} characters", "tối đa {max_length} ký tự"),
+    "string_pattern_mismatch": ("must have the form {pattern}", "phải có dạng {pattern}"),
+    "name_form": (
+        "a name has 1 to 64 of a-z 0-9 - _ and begins with a letter or digit",
+        "tên gồm 1 đến 64 ký tự a-z 0-9 - _ và bắt đầu bằng chữ cái hoặc chữ số",
+    ),
+    "point_form": (
+        "write device/point, each 1 to 64 of a-z 0-9 - _",
+        "hãy ghi thiết_bị/điểm, mỗi phần 1 đến 64 ký tự a-z 0-9 - _",
+    ),
+    "root_form": (
+        "write 1 to 4 levels such as city/v1, each of a-z 0-9 - _",
+        "hãy ghi 1 đến 4 mức như city/v1, mỗi mức gồm a-z 0-9 - _",
+    ),
+    "hint_quotes": ("put it in quotes", "hãy đặt trong dấu nháy"),
+    "hint_no_quotes": ("write it without quotes", "hãy ghi không có dấu nháy"),
+    "hint_point": ("the decimal sign is a point, such as 0.5", "dấu thập phân là dấu chấm, ví dụ 0.5"),
+}
+_SCHEDULE: Final = {
+    "no_time": (
+        "'{given}' is no time: write 18:45, sunset, sunset-10 or sunrise+5",
+        "'{given}' không phải giờ: hãy ghi 18:45, sunset, sunset-10 hoặc sunrise+5",
+    ),
+    "far_from_sun": (
+        "'{given}': at most {minutes} minutes from the sun's event",
+        "'{given}': cách lúc mặt trời mọc, lặn tối đa {minutes} phút",
+    ),
+    "bound_no_time": (
+        "{bound} '{given}' is no time: write 18:45",
+        "{bound} '{given}' không phải giờ: hãy ghi 18:45",
+    ),
+    "bounds_of_fixed_time": (
+        "not_before and not_after bound the sun's events; a fixed time needs none",
+        "not_before và not_after chỉ giới hạn giờ theo mặt trời; giờ cố định không cần",
+    ),
+    "bounds_crossed": (
+        "not_before lies after not_after (the lighting day runs from noon to noon)",
+        "not_before muộn hơn not_after (ngày chiếu sáng tính từ trưa đến trưa)",
+    ),
+    "no_period": ("a schedule needs at least one period", "lịch cần ít nhất một khoảng thời gian"),
+}
+_AGREEMENT: Final = {
+    "twice_in_list": (
+        "'{name}' stands twice; it is already number {number} of the list",
+        "'{name}' có hai lần; đã có ở vị trí {number} trong danh sách",
+    ),
+    "no_such": ("no {what} '{name}'; there are: {names}", "không có {what} '{name}'; hiện có: {names}"),
+    "none": ("none", "không có gì"),
+    "line": ("line", "đường truyền"),
+    "device": ("device", "thiết bị"),
+    "point": ("point", "điểm"),
+    "profile": ("profile", "kiểu thiết bị"),
+    "crew": ("crew", "đội"),
+    "ward": ("ward", "phường"),
+    "feeder": ("feeder", "tuyến điện"),
+    "no_zone": (
+        "no time zone '{zone}'; write one such as Asia/Ho_Chi_Minh",
+        "không có múi giờ '{zone}'; hãy ghi như Asia/Ho_Chi_Minh",
+    ),
+    "tls_pair": ("cert_file and key_file stand together", "cert_file và key_file phải đi cùng nhau"),
+    "renamed_twice": ("'{name}' is already the name of '{key}'", "'{name}' đã là tên của '{key}'"),
+    "high_below_low": ("high {high:g} lies below low {low:g}", "high {high:g} nhỏ hơn low {low:g}"),
+    "not_allowed": ("commands.allow does not list '{point}'", "commands.allow không có '{point}'"),
+    "lighting_place": (
+        "lighting needs 'place': the sun and the hour depend on it",
+        "lighting cần có 'place': mặt trời và giờ phụ thuộc vào đó",
+    ),
+    "reserved": ("'{name}' is reserved: choose another name", "tên '{name}' đã dành riêng: hãy chọn tên khác"),
+    "same_line": (
+        "line '{other}' already uses {address}: one line for all devices on it",
+        "đường truyền '{other}' đã dùng {address}: mọi thiết bị trên đó dùng chung một đường truyền",
+    ),
+    "not_writable": ("'{point}' cannot be written", "'{point}' không ghi được"),
+    "points_named_twice": ("two points are named {names}", "hai điểm cùng tên {names}"),
+    "named_file": ("{file}: {reason}", "{file}: {reason}"),
+    "unit_broadcast": (
+        "unit 0 is a call to all on a serial line, and nobody answers it: use 1 to 247",
+        "địa chỉ 0 trên đường nối tiếp là gọi tất cả, không ai trả lời: hãy dùng 1 đến 247",
+    ),
+    "unit_reserved": (
+        "unit {unit} is reserved by Modbus (1 to 247 are free): right only if the device's manual says so",
+        "địa chỉ {unit} được Modbus dành riêng (dùng được 1 đến 247): chỉ đúng nếu tài liệu thiết bị ghi vậy",
+    ),
+    "unit_twice": (
+        "unit {unit} of line '{line}' is already device '{device}': two devices with one unit disturb each other",
+        "địa chỉ {unit} trên đường truyền '{line}' đã là thiết bị '{device}': hai thiết bị cùng địa chỉ gây nhiễu nhau",
+    ),
+    "cabinet_twice": ("cabinet '{name}' stands twice", "tủ '{name}' có hai lần"),
+    "store_url": (
+        "write http://host:port or https://host:port; the user stands in username",
+        "hãy ghi http://máy:cổng hoặc https://máy:cổng; tên người dùng ghi ở username",
+    ),
+    "one_url": ("give either url or url_file", "chỉ ghi một trong hai: url hoặc url_file"),
+    "url_password": (
+        "this url carries a password: put it into a file and name that as url_file",
+        "url này chứa mật khẩu: hãy đặt vào một tệp và ghi tên tệp ở url_file",
+    ),
+    "field_taken": (
+        "'{key}' is taken in the store (q_…, gw, dev, time): choose another name",
+        "'{key}' đã dùng trong kho (q_…, gw, dev, time): hãy chọn tên khác",
+    ),
+    "table_type": ("table {table} holds no {type}", "bảng {table} không chứa kiểu {type}"),
+    "table_write": ("table {table} cannot be written", "bảng {table} không ghi được"),
+    "levels_rise": ("urgent_levels must rise", "urgent_levels phải tăng dần"),
+    "low_below_high": ("low must lie below high", "low phải nhỏ hơn high"),
+    "address_end": ("the point runs past address 65535", "điểm vượt quá địa chỉ 65535"),
+    "scale_zero": ("scale 0 makes every value 0", "scale 0 làm mọi giá trị thành 0"),
+    "once_interval": (
+        "a point that is read once has no interval",
+        "điểm chỉ đọc một lần thì không có chu kỳ",
+    ),
+    "quality_says_nothing": (
+        "say what its codes mean: good, uncertain, bad_bits, uncertain_bits or below",
+        "hãy ghi ý nghĩa các mã: good, uncertain, bad_bits, uncertain_bits hoặc below",
+    ),
+    "bits_form": ("write [first, last], counted from bit 0", "hãy ghi [đầu, cuối], đếm từ bit 0"),
+    "bits_type": (
+        "bits belong to a uint16, a uint32, or a bool in a register",
+        "bits chỉ dùng với uint16, uint32 hoặc bool nằm trong thanh ghi",
+    ),
+    "no_bit": ("a {type} has no bit {bit}", "{type} không có bit {bit}"),
+    "string_registers": (
+        "a string, and nothing else, says how many registers it takes",
+        "chỉ kiểu string mới ghi số thanh ghi (registers), và bắt buộc phải ghi",
+    ),
+    "plain_write": (
+        "only plain numbers and coils can be written",
+        "chỉ ghi được số thường và coil",
+    ),
+    "no_companion": ("a {type} depends on no other register", "kiểu {type} không phụ thuộc thanh ghi khác"),
+    "probe_form": (
+        "a probe has either low and high, or begins",
+        "probe có low và high, hoặc có begins",
+    ),
+    "not_modbus": (
+        "speaks {protocol}; a profile of a Modbus device is needed",
+        "dùng giao thức {protocol}; ở đây cần hồ sơ thiết bị Modbus",
+    ),
+    "no_point": ("there is no point '{point}'", "không có điểm '{point}'"),
+    "no_profile": ("no such profile; there are: {names}", "không có kiểu thiết bị này; hiện có: {names}"),
+    "braces": ("braces do not match: {error}", "ngoặc nhọn không khớp: {error}"),
+    "no_fact": ("no fact '{{{place}}}'; there are: {names}", "không có thông tin '{{{place}}}'; hiện có: {names}"),
+    "suppressed_by_itself": (
+        "suppressed_by names the rule itself: {rule}",
+        "suppressed_by ghi chính quy tắc này: {rule}",
+    ),
+    "one_limit": ("give either above or below", "chỉ ghi một trong hai: above hoặc below"),
+    "clear_above": (
+        "clear_at {clear_at:g} lies above the limit {limit:g}: no deadband",
+        "clear_at {clear_at:g} lớn hơn giới hạn {limit:g}: không có vùng trễ",
+    ),
+    "clear_below": (
+        "clear_at {clear_at:g} lies below the limit {limit:g}: no deadband",
+        "clear_at {clear_at:g} nhỏ hơn giới hạn {limit:g}: không có vùng trễ",
+    ),
+    "rule_twice": ("rule '{rule}' stands in more than one file", "quy tắc '{rule}' có trong nhiều tệp"),
+    "no_suppressor": (
+        "suppressed_by names {unknown}; there are: {names}",
+        "suppressed_by ghi {unknown}; hiện có: {names}",
+    ),
+    "one_offline_rule": (
+        "more than one rule of kind gateway_offline",
+        "có nhiều hơn một quy tắc loại gateway_offline",
+    ),
+    "too_many_rules": ("{count} rules; at most {most}", "{count} quy tắc; tối đa {most}"),
+}
+TEXTS: Final = Texts(_LOADING | _YAML | _KEYS | _VALUES | _SCHEDULE | _AGREEMENT)
