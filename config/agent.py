@@ -129,6 +129,7 @@ class SerialLine(StrictModel):
         kind: What kind of line this is.
         port: Device file, best one below /dev/serial/by-path.
         baud: Bits a second.
+        data_bits: Of each character; Modbus RTU takes 8, SDI-12 takes 7.
         parity: None, even or odd.
         stop_bits: After each character.
         timeout_s: How long a reply may take to begin.
@@ -139,6 +140,7 @@ class SerialLine(StrictModel):
     kind: Literal["serial"]
     port: str
     baud: Annotated[int, Field(ge=300, le=4_000_000)] = 9600
+    data_bits: Literal[7, 8] = 8
     parity: Literal["N", "E", "O"] = "N"
     stop_bits: Literal[1, 2] = 1
     timeout_s: Annotated[float, Field(gt=0, le=10)] = 0.5
@@ -198,6 +200,7 @@ class DeviceConfig(StrictModel):
         profile: A shipped profile's name, or a file.
         line: The id of its line.
         unit: Modbus unit id.
+        address: Address of an instrument that has one, such as SDI-12: one character.
         names: The profile's point key to the name it has here, such as di1: mains_ok.
         points: The profile's point keys to read; all of them if not set.
         intervals: Its own poll intervals; the agent's if not set.
@@ -207,6 +210,7 @@ class DeviceConfig(StrictModel):
     profile: str
     line: Name
     unit: Annotated[int, Field(ge=0, le=255)] = 1
+    address: Annotated[str, Field(pattern=r"^[0-9A-Za-z]$")] = "0"
     names: Annotated[dict[Name, Name], Field(max_length=MAX_POINTS_PER_DEVICE)] = Field(default_factory=dict)
     points: tuple[Name, ...] | None = None
     intervals: Intervals | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from config.points import PointSpec, RegisterPoint
 from contract.reading import Block, Reading, Value
@@ -78,6 +78,44 @@ class LineCounters:
         setattr(self, fault.value, getattr(self, fault.value) + 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """What wakes sleeping sensors before a request: the line held at space, then at mark, in microseconds."""
+
+    break_us: int
+    marking_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """How an exchange behaves on its line where it is not one of Modbus. An exchange names its own as `manners`.
+
+    Attributes:
+        listens: Nothing is asked: the instrument talks by itself, so bytes before and after its frame are no fault.
+        keeps_waiting: What came before belongs to the answer; otherwise a listener throws away what waits in the port,
+            since nobody knows how old it is.
+        patience_us: How long after the request's last bit an answer may begin, and for a listener end; the line's own
+            if not set.
+        quiet_us: Silence after a failure in which late answers are thrown away; the line's own if not set.
+        wake: What precedes the request.
+    """
+
+    listens: bool = False
+    keeps_waiting: bool = False
+    patience_us: int | None = None
+    quiet_us: int | None = None
+    wake: Wake | None = None
+
+
+USUAL_MANNERS: Final = Manners()
+
+
+def manners_of(exchange: Exchange) -> Manners:
+    """Return how an exchange behaves on its line."""
+    named: Manners = getattr(exchange, "manners", USUAL_MANNERS)
+    return named
+
+
 class Exchange(Protocol):
     """One question and its answer as bytes, without I/O; a line carries it. It can be begun again."""
 
@@ -105,8 +143,8 @@ class Exchange(Protocol):
         """Return how many bytes came after the answer."""
         ...
 
-    def expire(self) -> FrameError:
-        """Return what is wrong with what came until the time-out."""
+    def expire(self) -> FrameError | None:
+        """Return what is wrong with what came until the time-out; None if what a listener heard is enough."""
         ...
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from config.agent import SerialLine
-from drivers.base import Clock, Exchange, LineCounters, Moment
+from drivers.base import USUAL_MANNERS, Clock, Exchange, LineCounters, Manners, Moment, Wake, manners_of
 from drivers.errors import Fault, FrameError
 from drivers.texts import frame_error
 
@@ -19,6 +19,7 @@ FIXED_GAP_US: Final = 1_750
 """The silence between frames above 19,200 baud. Source: MODBUS over Serial Line V1.02 §2.5.1.1."""
 PIECE_US: Final = 20_000
 """USB adapters hand over what they received every 16 ms at the latest (FTDI's latency timer)."""
+MAX_OLD_PIECES: Final = 64
 BABBLE_US: Final = 2_000_000
 """How long unasked bytes may prolong a pause before the request fails instead."""
 
@@ -42,13 +43,17 @@ class Port(Protocol):
         """Return at a time."""
         ...
 
+    def wake(self, wake: Wake) -> None:
+        """Hold the line at space, then at mark, at least as long as told. LineDownError as above."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class BusTiming:
     """Times of a line, in microseconds.
 
     Attributes:
-        character_us: Start bit, eight data bits, parity and stop bits.
+        character_us: Start bit, data bits, parity and stop bits.
         gap_us: Least silence before a request: 3.5 characters, or 1.75 ms above 19,200 baud.
         timeout_us: How long after the request's last bit an answer may begin.
         quiet_us: Silence after a time-out, in which late answers are thrown away.
@@ -62,7 +67,7 @@ class BusTiming:
     @classmethod
     def of(cls, line: SerialLine) -> BusTiming:
         """Return the times of a configured line."""
-        bits = 1 + 8 + (line.parity != "N") + line.stop_bits
+        bits = 1 + line.data_bits + (line.parity != "N") + line.stop_bits
         character_us = bits * 1_000_000 / line.baud
         quiet_s = line.timeout_s if line.quiet_pause_s is None else line.quiet_pause_s
         return cls(
@@ -84,13 +89,18 @@ class Bus:
         # What another process, or we before a crash, asked last may still be answered.
         self._free_us = port.now_us() + timing.timeout_us
 
-    def settle(self) -> None:
+    def settle(self, manners: Manners = USUAL_MANNERS) -> None:
         """Wait until a request may go out; throw away what comes until then, which prolongs the wait.
+
+        Before a listener nothing is waited for: only what waits in the port goes, uncounted.
 
         Raises:
             FrameError: Bytes come without end.
             LineDownError: The port is gone.
         """
+        if manners.listens:
+            self._drain(manners)
+            return
         port, timing = self._port, self._timing
         limit_us = max(port.now_us(), self._free_us) + BABBLE_US
         if self._free_us - port.now_us() <= timing.gap_us:
@@ -104,6 +114,14 @@ class Bus:
                 self._counters.count(Fault.BABBLE)
                 raise frame_error(Fault.BABBLE, "babble")
 
+    def _drain(self, manners: Manners) -> None:
+        if manners.keeps_waiting:
+            return
+        # A tty keeps 4096 bytes and gives them in one piece, so few pieces are old; an endless stream ends here too.
+        for _ in range(MAX_OLD_PIECES):
+            if not self._port.read(self._port.now_us()):
+                return
+
     def exchange(self, exchange: Exchange) -> Moment:
         """Send a request on a settled bus and wait for its answer.
 
@@ -113,15 +131,24 @@ class Bus:
         """
         counters, port = self._counters, self._port
         counters.requests += 1
+        manners = manners_of(exchange)
         request = exchange.begin(counters.requests)
         begun_us = port.now_us()
-        port.write(request)
-        sent_us = begun_us + round(len(request) * self._timing.character_us)
+        if manners.wake is not None:
+            port.wake(manners.wake)
+        if request:
+            port.write(request)
+        waking_us = port.now_us() - begun_us if manners.wake is not None else 0
+        sent_us = begun_us + waking_us + round(len(request) * self._timing.character_us)
+        patience_us = self._timing.timeout_us if manners.patience_us is None else manners.patience_us
         try:
-            moment = self._answer(exchange, sent_us + self._timing.timeout_us)
+            if manners.listens:
+                moment = self._heard(exchange, sent_us + patience_us)
+            else:
+                moment = self._answer(exchange, sent_us + patience_us)
         except FrameError as error:
             counters.count(error.fault)
-            self._stay_quiet(error.fault, sent_us)
+            self._stay_quiet(error.fault, sent_us + patience_us, manners)
             raise
         finally:
             counters.busy_s += (port.now_us() - begun_us) / 1_000_000
@@ -135,9 +162,13 @@ class Bus:
             data = port.read(deadline_us)
             now_us = port.now_us()
             if not data:
-                raise exchange.expire()
+                error = exchange.expire()
+                if error is not None:
+                    raise error
+                self._free_us = now_us + self._timing.gap_us
+                return self._moment()
             if exchange.feed(data):
-                moment = Moment(self._clock.wall_ms(), self._clock.monotonic_ms())
+                moment = self._moment()
                 self._free_us = now_us + self._timing.gap_us
                 if exchange.surplus():
                     self._counters.late_bytes += exchange.surplus()
@@ -152,9 +183,30 @@ class Bus:
                 slept = True
                 port.wait(now_us + rest_us)
 
-    def _stay_quiet(self, fault: Fault, sent_us: int) -> None:
+    def _heard(self, exchange: Exchange, deadline_us: int) -> Moment:
+        """Listen until the exchange has what it wants, at most until the deadline, however long the talker talks."""
+        newest: Moment | None = None
+        while True:
+            data = self._port.read(deadline_us)
+            if data:
+                newest = self._moment()
+                if exchange.feed(data):
+                    return newest
+            if self._port.now_us() >= deadline_us:
+                error = exchange.expire()
+                if error is not None:
+                    raise error
+                return newest or self._moment()
+
+    def _moment(self) -> Moment:
+        return Moment(self._clock.wall_ms(), self._clock.monotonic_ms())
+
+    def _stay_quiet(self, fault: Fault, deadline_us: int, manners: Manners) -> None:
         timing = self._timing
         self._free_us = self._port.now_us() + timing.gap_us
+        if manners.listens:
+            return
         if fault is not Fault.CRC:
             # A damaged answer of the right unit, function and length was the answer; after all else it may yet come.
-            self._free_us = max(self._free_us, sent_us + timing.timeout_us + timing.quiet_us + PIECE_US)
+            quiet_us = timing.quiet_us if manners.quiet_us is None else manners.quiet_us
+            self._free_us = max(self._free_us, deadline_us + quiet_us + PIECE_US)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from drivers.base import Exchange, Framing, LineCounters, Moment
+from drivers.base import Exchange, Framing, LineCounters, Moment, Wake, manners_of
 from drivers.lines.bus import Bus, BusTiming
 
 Answers = Iterable[tuple[int, bytes]]
@@ -50,6 +50,11 @@ class MemoryPort:
         """Move the time."""
         self.time.us = max(self.time.us, until_us)
 
+    def wake(self, wake: Wake) -> None:
+        """Write the break down, and let its time pass."""
+        self.log.append((self.time.us, "~~", b""))
+        self.time.us += wake.break_us + wake.marking_us
+
     def write(self, data: bytes) -> None:
         """Let the device answer."""
         self.log.append((self.time.us, ">>", data))
@@ -73,6 +78,7 @@ class MemoryLine:
 
     framing: Framing = "rtu"
     up = True
+    carries_instruments = True
 
     def __init__(self, port: MemoryPort, timing: BusTiming, name: str = "memory") -> None:
         self.id = name
@@ -81,7 +87,7 @@ class MemoryLine:
 
     async def exchange(self, exchange: Exchange, *, urgent: bool = False) -> Moment:  # noqa: ARG002 - never queues
         """Send the request and feed the answer."""
-        self._bus.settle()
+        self._bus.settle(manners_of(exchange))
         return self._bus.exchange(exchange)
 
     async def close(self) -> None:

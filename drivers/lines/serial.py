@@ -18,7 +18,7 @@ from typing import Final
 import serial
 
 from config.agent import SerialLine
-from drivers.base import Clock, Exchange, Framing, LineCounters, Moment
+from drivers.base import USUAL_MANNERS, Clock, Exchange, Framing, LineCounters, Manners, Moment, Wake, manners_of
 from drivers.errors import DriverError, LineDownError
 from drivers.lines.bus import Bus, BusTiming
 from drivers.texts import line_down
@@ -27,6 +27,10 @@ FIRST_BACKOFF_S: Final = 0.25
 LAST_BACKOFF_S: Final = 4.0
 READ_BYTES: Final = 4096
 _PTY_MAJORS: Final = range(136, 144)
+TIOCSBRK: Final = 0x5427
+"""Break on. Python's termios has no name for it. Source: Linux, asm-generic/ioctls.h."""
+TIOCCBRK: Final = 0x5428
+"""Break off."""
 
 
 class TtyPort:
@@ -42,6 +46,7 @@ class TtyPort:
             self._serial = serial.Serial(
                 config.port,
                 baudrate=config.baud,
+                bytesize=config.data_bits,
                 parity=config.parity,
                 stopbits=config.stop_bits,
                 timeout=0,
@@ -50,14 +55,23 @@ class TtyPort:
         except (serial.SerialException, OSError, ValueError) as error:
             raise _not_opened(config.port, error) from error
         self._fd = self._serial.fileno()
+        self._is_pty = os.major(os.fstat(self._fd).st_rdev) in _PTY_MAJORS
         # flock stops those who ask; the tty's own lock stops the rest. Not on a pseudo-terminal: there it stays
         # set after a crash for as long as the other side keeps it open.
-        if os.major(os.fstat(self._fd).st_rdev) not in _PTY_MAJORS:
+        if not self._is_pty:
             with contextlib.suppress(OSError):
                 fcntl.ioctl(self._fd, termios.TIOCEXCL)
+        if config.data_bits == 7 and config.parity != "N":
+            self._check_parity()
         self._name = config.port
         self._poll = select.poll()
         self._poll.register(self._fd, select.POLLIN)
+
+    def _check_parity(self) -> None:
+        """Let a character of wrong parity be read as NUL, which no text holds: pyserial leaves it as it came."""
+        settings = termios.tcgetattr(self._fd)
+        settings[0] = (settings[0] | termios.INPCK) & ~(termios.IGNPAR | termios.PARMRK)
+        termios.tcsetattr(self._fd, termios.TCSANOW, settings)
 
     def now_us(self) -> int:
         """Return the time on a clock that never jumps."""
@@ -68,6 +82,18 @@ class TtyPort:
         left_us = until_us - self.now_us()
         if left_us > 0:
             time.sleep(left_us / 1_000_000)
+
+    def wake(self, wake: Wake) -> None:
+        """Hold the line at space, then at mark: tcsendbreak would hold it for a quarter of a second or more."""
+        try:
+            fcntl.ioctl(self._fd, TIOCSBRK)
+            self.wait(self.now_us() + wake.break_us)
+            fcntl.ioctl(self._fd, TIOCCBRK)
+        except OSError as error:
+            # A pseudo-terminal has no line to hold.
+            if not self._is_pty:
+                raise LineDownError(f"{self._name}: cannot send a break: {error.strerror}") from error
+        self.wait(self.now_us() + wake.marking_us)
 
     def write(self, data: bytes) -> None:
         """Hand over bytes; a tty takes a Modbus frame whole."""
@@ -140,6 +166,7 @@ class SerialBusLine:
     """The line that a SerialLine configures."""
 
     framing: Framing = "rtu"
+    carries_instruments = True
 
     def __init__(self, config: SerialLine, clock: Clock) -> None:
         self.id = config.id
@@ -190,7 +217,7 @@ class SerialBusLine:
             job: _Job | None = None
             try:
                 bus = self._open_bus()
-                bus.settle()
+                bus.settle(self._next_manners())
                 # Chosen after the silence: a command that comes during it goes first.
                 job = self._next_job()
                 if job:
@@ -213,6 +240,11 @@ class SerialBusLine:
                 for job in (*self._urgent, *self._waiting):
                     job.end(line_down("line_closed", line=self.id))
             return not self._closing
+
+    def _next_manners(self) -> Manners:
+        with self._wake:
+            waiting = self._urgent or self._waiting
+            return manners_of(waiting[0].exchange) if waiting else USUAL_MANNERS
 
     def _next_job(self) -> _Job | None:
         with self._wake:

@@ -171,7 +171,11 @@ class TcpConnectionLine:
 
     def _expired(self) -> None:
         if self._answer is not None and self._exchange is not None and not self._answer.done():
-            self._answer.set_exception(self._exchange.expire())
+            error = self._exchange.expire()
+            if error is None:
+                self._answer.set_result(Moment(self._clock.wall_ms(), self._clock.monotonic_ms()))
+            else:
+                self._answer.set_exception(error)
 
     @property
     def _where(self) -> str:
