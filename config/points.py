@@ -64,6 +64,8 @@ class PointSpec(StrictModel):
         unit: The SI unit of the stored value, empty for states.
         scale: What a raw number is multiplied by to give `unit`.
         offset: What is then added, in `unit`.
+        store_as: `float` for a whole number that other types of its device class give with a fraction: a store has one
+            kind of number for each field.
         low: Smallest possible value; below it the reading is BAD with cause `range`.
         high: Largest possible value.
         sentinels: Raw numbers by which the device says that it has no value; the reading is BAD with cause `sentinel`.
@@ -84,6 +86,7 @@ class PointSpec(StrictModel):
     unit: str = ""
     scale: float = 1.0
     offset: float = 0.0
+    store_as: Literal["float"] | None = None
     low: float | None = None
     high: float | None = None
     sentinels: Annotated[tuple[float, ...], Field(max_length=16)] = ()
@@ -142,7 +145,8 @@ class FieldPoint(PointSpec):
     def kind(self) -> PointKind:
         """What the point's values are."""
         kinds: dict[str, PointKind] = {"number": "float", "integer": "int", "bool": "bool", "text": "text"}
-        return "float" if self.type == "integer" and (self.scale != 1.0 or self.offset) else kinds[self.type]
+        scaled = self.scale != 1.0 or self.offset or self.store_as
+        return "float" if self.type == "integer" and scaled else kinds[self.type]
 
 
 class Register(StrictModel):
@@ -231,7 +235,7 @@ class RegisterPoint(PointSpec):
             return "text"
         if self.type == "bool":
             return "bool"
-        scaled = self.scale != 1.0 or self.offset or self.exponent or self.addend
+        scaled = self.scale != 1.0 or self.offset or self.store_as or self.exponent or self.addend
         return "float" if self.type.startswith("float") or scaled else "int"
 
     @property

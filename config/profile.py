@@ -255,6 +255,11 @@ class InstrumentProfile(Profile):
         return self
 
     @property
+    def proves_type(self) -> bool:
+        """Whether a refusal of its first requests means another type of device."""
+        return bool(self.settings.get("identity"))
+
+    @property
     def specs(self) -> Sequence[FieldPoint]:
         """What it measures."""
         return self.points

@@ -91,6 +91,7 @@ def measure(spec: PointSpec, *, single: bool = False) -> Callable[[float], Decod
     low = -math.inf if spec.low is None else spec.low
     high = math.inf if spec.high is None else spec.high
     whole = spec.kind == "int"
+    widened = spec.store_as == "float"
     sentinels = frozenset(spec.sentinels)
 
     def convert(raw: float) -> Decoded:
@@ -103,6 +104,8 @@ def measure(spec: PointSpec, *, single: bool = False) -> Callable[[float], Decod
             return BAD_SENTINEL
         if scaling:
             value = scaling(value)
+        elif widened:
+            value = float(value)
         if not low <= value <= high or (value > _LARGEST_INTEGER if whole else not math.isfinite(value)):
             return BAD_RANGE
         return value, Cause.OK

@@ -351,7 +351,7 @@ def test_cross_checks_of_a_profile_stand_at_their_values(tmp_path: Path) -> None
         assert findings(text, ModbusProfile) == [(10, text.splitlines()[9].index(at) + 1, message)]
     (tmp_path / "p.yaml").write_text(renamed)
     assert load_modbus_profile("./p.yaml", tmp_path).point("b").address == 1
-    with pytest.raises(ConfigErrors, match="no such profile; there are: chint-dtsu666, eastron-sdm630"):
+    with pytest.raises(ConfigErrors, match="no such profile; there are: .*eastron-sdm630, "):
         load_profile("eastron")
 
 
