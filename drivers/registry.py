@@ -59,10 +59,11 @@ def build_driver(
         allowed: The agent's commands.allow; only writes listed there for this device ever reach the wire.
 
     Raises:
-        ValueError: The configuration names points that the profile has not, or allows writing one that cannot be.
+        ValueError: The configuration names points that the profile has not, allows writing one that cannot be, or the
+            profile's settings or line are not those of its protocol.
     """
     if not isinstance(profile, ModbusProfile):
-        raise ValueError(f"device '{device.id}': no driver for protocol {profile.protocol}")  # noqa: TRY004 - configuration
+        return _instrument(device, profile, line, clock, allowed)
     from drivers.modbus.driver import ModbusDriver  # noqa: PLC0415 - pymodbus takes 70 ms to import
     from drivers.modbus.guard import WritePermission  # noqa: PLC0415 - the same
     from drivers.modbus.plan import plan_reads  # noqa: PLC0415 - the same
@@ -79,3 +80,18 @@ def build_driver(
             raise ValueError(f"commands.allow lists '{permitted.point}', which cannot be written")
         permissions.append(WritePermission(unit=device.unit, spec=point.spec, low=permitted.low, high=permitted.high))
     return ModbusDriver(device.id, device.unit, points, profile, line, clock, permissions)
+
+
+def _instrument(
+    device: DeviceConfig, profile: InstrumentProfile, line: Line, clock: Clock, allowed: Sequence[Allowed]
+) -> Driver:
+    from drivers.serial.driver import InstrumentDriver  # noqa: PLC0415 - most gateways have none
+    from drivers.serial.families import family_of  # noqa: PLC0415 - the same
+
+    if not getattr(line, "carries_instruments", False):
+        raise ValueError(f"device '{device.id}': protocol {profile.protocol} needs a line of kind serial")
+    for permitted in allowed:
+        if permitted.point.partition("/")[0] == device.id:
+            raise ValueError(f"commands.allow lists '{permitted.point}', which cannot be written")
+    points = device_points(device, profile)
+    return InstrumentDriver(device.id, points, family_of(profile, device.address, clock), line)

@@ -343,7 +343,7 @@ async def read_device(device: Device, keys: list[str]) -> list[Reading]:
         DriverError: It does not answer.
     """
     points = tuple(device.by_key[key] for key in keys) or device.driver.points
-    block = await asyncio.wait_for(device.driver.read(points), READ_TIMEOUT_S)
+    block = await asyncio.wait_for(device.driver.read(points), READ_TIMEOUT_S + device.patience_s)
     return list(block.readings())
 
 

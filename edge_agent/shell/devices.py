@@ -60,6 +60,11 @@ class Device:
         """The points that tell whether the supply is there."""
         return tuple(point for point in self.alarm_points if point.key == SUPPLY_KEY or point.spec.unit == "V")
 
+    @property
+    def patience_s(self) -> float:
+        """How long a read may take beside the line's time-outs: a talker's period, a sensor's measurement."""
+        return float(getattr(self.driver, "patience_s", 0.0))
+
     def interval_s(self, spec: PointSpec) -> float:
         """Return how often a point is read, in seconds; infinity for once."""
         if spec.interval_s is not None:

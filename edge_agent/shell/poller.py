@@ -353,7 +353,8 @@ class Poller:
         for line, since in waiting.items():
             device = next(p.device for p in self.pollers.values() if p.device.config.line == line)
             # Whoever began last began after the newest answer, so its age is how long the line has been still.
-            allowed_s = 30.0 + 4 * device.hold_s(device.line_config.timeout_s) * len(since)
+            patience_s = sum(p.device.patience_s for p in self.pollers.values() if p.device.config.line == line)
+            allowed_s = 30.0 + 4 * device.hold_s(device.line_config.timeout_s) * len(since) + patience_s
             if now_s - max(since) > allowed_s:
                 return True
         return False
