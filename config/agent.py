@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from ipaddress import ip_address
+from os.path import normpath
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -16,6 +19,8 @@ from contract.topics import BUILT_IN_DEVICES, DEFAULT_ROOT, RESERVED_DEVICES, RE
 PointId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}/[a-z0-9][a-z0-9_-]{0,63}$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 TopicRoot = Annotated[str, Field(pattern=r"^[a-z0-9_-]+(/[a-z0-9_-]+){0,3}$")]
+SECURE_PORT: Final = 802
+"""Of Modbus/TCP Security."""
 
 
 class Place(StrictModel):
@@ -44,10 +49,10 @@ class Place(StrictModel):
 
 
 class Tls(StrictModel):
-    """Mutual TLS; the certificate's CN is the gateway's name.
+    """Mutual TLS; for the broker the certificate's CN is the gateway's name.
 
     Attributes:
-        ca_file: Certificates (PEM) of the authority that signed the broker's.
+        ca_file: Certificates (PEM) of the authority that signed the other side's.
         cert_file: This client's certificate (PEM).
         key_file: Its private key (PEM).
     """
@@ -129,50 +134,91 @@ class SerialLine(StrictModel):
         kind: What kind of line this is.
         port: Device file, best one below /dev/serial/by-path.
         baud: Bits a second.
-        data_bits: Of each character; Modbus RTU takes 8, SDI-12 takes 7.
+        framing: Of Modbus on it: rtu, or ascii, where every byte goes as two hexadecimal digits.
+        data_bits: Of each character; Modbus RTU takes 8, Modbus ASCII 7 or 8, SDI-12 takes 7.
         parity: None, even or odd.
         stop_bits: After each character.
         timeout_s: How long a reply may take to begin.
         quiet_pause_s: Silence after a time-out, in which late answers are thrown away; timeout_s if not set.
+        rs485: The adapter sends only while its driver holds RTS, and the kernel shall switch it for each frame. Most
+            adapters switch by themselves, and refuse this.
     """
 
     id: Name
     kind: Literal["serial"]
     port: str
+    framing: Literal["rtu", "ascii"] = "rtu"
     baud: Annotated[int, Field(ge=300, le=4_000_000)] = 9600
     data_bits: Literal[7, 8] = 8
     parity: Literal["N", "E", "O"] = "N"
     stop_bits: Literal[1, 2] = 1
     timeout_s: Annotated[float, Field(gt=0, le=10)] = 0.5
     quiet_pause_s: Annotated[float, Field(ge=0, le=10)] | None = None
+    rs485: bool = False
 
     @property
     def address(self) -> str:
         """What only one line may hold."""
-        return self.port
+        return normpath(self.port)
+
+    @property
+    def quiet_s(self) -> float:
+        """Seconds of silence after a time-out."""
+        return self.timeout_s if self.quiet_pause_s is None else self.quiet_pause_s
 
 
 class TcpLine(StrictModel):
-    """One Modbus TCP host and port; one connection whatever number of units stands behind it.
+    """One host and port that speaks Modbus; one connection whatever number of units stands behind it.
 
     Attributes:
         id: Its name in this file.
         kind: What kind of line this is.
         host: Name or address.
-        port: TCP port.
+        port: TCP port; if not set 502, or 802 with tls, the ports that are registered for Modbus.
+        framing: tcp, or rtu for a serial server that passes RTU frames on as they are.
         timeout_s: How long a connection or a reply may take.
+        quiet_pause_s: With framing rtu: silence after a time-out, in which late answers are thrown away; timeout_s if
+            not set. On a slow network, such as a modem, more than its delays.
+        tls: Encryption and certificates of both sides (Modbus/TCP Security); the device's certificate must name `host`.
     """
 
     id: Name
     kind: Literal["tcp"]
     host: str
     port: Annotated[int, Field(ge=1, le=65535)] = 502
+    framing: Literal["tcp", "rtu"] = "tcp"
     timeout_s: Annotated[float, Field(gt=0, le=30)] = 1.0
+    quiet_pause_s: Annotated[float, Field(ge=0, le=30)] | None = None
+    tls: Tls | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_port(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and data.get("tls") is not None and "port" not in data:
+            return {**data, "port": SECURE_PORT}
+        return data
+
+    @model_validator(mode="after")
+    def _pauses_where_it_must(self) -> TcpLine:
+        if self.framing == "tcp" and self.quiet_pause_s is not None:
+            raise At(("quiet_pause_s",), TEXTS.text("no_quiet_pause"))
+        return self
 
     @property
     def address(self) -> str:
         """What only one line may hold."""
-        return f"{self.host.lower()}:{self.port}"
+        try:
+            host = str(ip_address(self.host))
+        except ValueError:
+            host = self.host.lower().rstrip(".")
+        return f"{host}:{self.port}"
+
+    @property
+    def quiet_s(self) -> float:
+        """Seconds of silence after a time-out: only transaction ids make it needless."""
+        if self.framing == "tcp":
+            return 0.0
+        return self.timeout_s if self.quiet_pause_s is None else self.quiet_pause_s
 
 
 Line = Annotated[SerialLine | TcpLine, Field(discriminator="kind")]

@@ -176,6 +176,18 @@ _AGREEMENT: Final = {
         "không có múi giờ '{zone}'; hãy ghi như Asia/Ho_Chi_Minh",
     ),
     "tls_pair": ("cert_file and key_file stand together", "cert_file và key_file phải đi cùng nhau"),
+    "no_quiet_pause": (
+        "quiet_pause_s belongs to framing: rtu; framing: tcp knows late answers by their transaction id",
+        "quiet_pause_s chỉ dùng với framing: rtu; framing: tcp nhận ra trả lời trễ nhờ mã giao dịch",
+    ),
+    "seven_bits": (
+        "line '{line}' sends 7 data bits; Modbus RTU needs 8, or set framing: ascii",
+        "đường truyền '{line}' dùng 7 bit dữ liệu; Modbus RTU cần 8, hoặc đặt framing: ascii",
+    ),
+    "same_port": (
+        "{port} is the same device as {address} of line '{other}': one line for all devices on it",
+        "{port} chính là {address} của đường truyền '{other}': mọi thiết bị trên đó dùng chung một đường truyền",
+    ),
     "renamed_twice": ("'{name}' is already the name of '{key}'", "'{name}' đã là tên của '{key}'"),
     "high_below_low": ("high {high:g} lies below low {low:g}", "high {high:g} nhỏ hơn low {low:g}"),
     "not_allowed": ("commands.allow does not list '{point}'", "commands.allow không có '{point}'"),

@@ -69,12 +69,11 @@ class BusTiming:
         """Return the times of a configured line."""
         bits = 1 + line.data_bits + (line.parity != "N") + line.stop_bits
         character_us = bits * 1_000_000 / line.baud
-        quiet_s = line.timeout_s if line.quiet_pause_s is None else line.quiet_pause_s
         return cls(
             character_us=character_us,
             gap_us=FIXED_GAP_US if line.baud > 19_200 else round(3.5 * character_us),
             timeout_us=round(line.timeout_s * 1_000_000),
-            quiet_us=round(quiet_s * 1_000_000),
+            quiet_us=round(line.quiet_s * 1_000_000),
         )
 
 

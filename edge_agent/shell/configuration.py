@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from config.agent import AgentConfig, Mqtt
+from config.agent import AgentConfig, Line, Mqtt, TcpLine, Tls
 from config.loader import load_document, resolve
 
 
@@ -26,6 +26,7 @@ def load_config(file: Path) -> AgentConfig:
             "state_dir": resolve(base, config.state_dir),
             "runtime_dir": resolve(base, config.runtime_dir),
             "mqtt": _resolved_mqtt(config.mqtt, base),
+            "lines": tuple(_resolved_line(line, base) for line in config.lines),
             "commands": commands,
             "lighting": lighting,
         }
@@ -33,9 +34,17 @@ def load_config(file: Path) -> AgentConfig:
 
 
 def _resolved_mqtt(mqtt: Mqtt, base: Path) -> Mqtt:
-    tls = mqtt.tls
-    if tls:
-        files = {"ca_file": tls.ca_file, "cert_file": tls.cert_file, "key_file": tls.key_file}
-        tls = tls.model_copy(update={name: resolve(base, path) for name, path in files.items() if path})
+    tls = _resolved_tls(mqtt.tls, base) if mqtt.tls else None
     password = resolve(base, mqtt.password_file) if mqtt.password_file else None
     return mqtt.model_copy(update={"tls": tls, "password_file": password})
+
+
+def _resolved_line(line: Line, base: Path) -> Line:
+    if isinstance(line, TcpLine) and line.tls:
+        return line.model_copy(update={"tls": _resolved_tls(line.tls, base)})
+    return line
+
+
+def _resolved_tls(tls: Tls, base: Path) -> Tls:
+    files = {"ca_file": tls.ca_file, "cert_file": tls.cert_file, "key_file": tls.key_file}
+    return tls.model_copy(update={name: resolve(base, path) for name, path in files.items() if path})

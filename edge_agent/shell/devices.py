@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from config.agent import AgentConfig, DeviceConfig, Intervals, SerialLine
+from config.agent import AgentConfig, DeviceConfig, Intervals
 from config.agent import Line as LineConfig
 from config.errors import ConfigErrors, ConfigProblem
 from config.points import PointSpec
@@ -79,10 +79,7 @@ class Device:
     def hold_s(self, elapsed_s: float) -> float:
         """Return how long one failed request kept the line from others, at most: time-out and quiet pause."""
         line = self.line_config
-        quiet_s: float | None = 0.0
-        if isinstance(line, SerialLine):
-            quiet_s = line.timeout_s if line.quiet_pause_s is None else line.quiet_pause_s
-        return min(elapsed_s, line.timeout_s) + (quiet_s or 0.0)
+        return min(elapsed_s, line.timeout_s) + line.quiet_s
 
 
 @dataclass(frozen=True, kw_only=True)
