@@ -31,6 +31,7 @@ LATE_S: Final = 0.1
 _FIELD: Final = re.compile(r"(M[1-9]?|C[1-9]?|V|R[0-9])\.([1-9][0-9]?)$")
 _TURNS: WeakKeyDictionary[Line, asyncio.Lock] = WeakKeyDictionary()
 Answer = TypeVar("Answer")
+Values = tuple[float | Cause, ...]
 
 
 class Sdi12Settings(StrictModel):
@@ -99,62 +100,66 @@ class Sdi12Sensor(Family):
             fields = {name: value if name == status else Cause.DEVICE for name, value in fields.items()}
         return Sample(fields, moment)
 
-    async def _measured(self, line: Line, measurement: Measurement) -> tuple[tuple[float, ...], Moment]:
+    async def _measured(self, line: Line, measurement: Measurement) -> tuple[Values, Moment]:
         turn = line_turn(line)
         if measurement.is_continuous:
             async with turn:
-                return await self._ask(line, measurement.command(self._address), self._values(measurement))
+                return await self._ask(line, measurement.command(self._address), self._parser(measurement))
         async with turn:
-            said, wait_from, requested = await self._begin(line, measurement)
+            said, begun, requested = await self._begin(line, measurement)
             if not measurement.is_concurrent:
                 if said.wait_s and not requested:
                     await line.exchange(ServiceRequestExchange(self._address, said.wait_s))
                 return await self._data(line, measurement, said)
         # The line is free for other sensors meanwhile.
-        await asyncio.sleep(max(0.0, said.wait_s - (self._clock.monotonic_ms() - wait_from.monotonic_ms) / 1000))
+        await asyncio.sleep(max(0.0, said.wait_s - (self._clock.monotonic_ms() - begun.monotonic_ms) / 1000))
         async with turn:
             return await self._data(line, measurement, said)
 
     async def _begin(self, line: Line, measurement: Measurement) -> tuple[Announced, Moment, bool]:
+        """Make it measure; what it announces is checked, twice before it is held against the sensor."""
         exchange = Sdi12Exchange(
             measurement.command(self._address),
             self._address,
             lambda body: sdi12.announced(body, concurrent=measurement.is_concurrent),
         )
-        moment = await carry(line, exchange)
-        said = exchange.found
-        assert said is not None  # noqa: S101 - an exchange that ends well has found something
-        where = f"address {self._address}, {measurement.name}"
-        if not said.values:
-            raise UnsupportedError(f"{where}: it has no such measurement")
-        if self._settings.values not in (None, said.values):
-            raise UnsupportedError(
-                f"{where}: it announces {said.values} values, the profile is for {self._settings.values}"
-            )
-        if said.wait_s > self._settings.max_wait_s:
-            raise TransientError(
-                f"{where}: it wants {said.wait_s} s, settings.max_wait_s is {self._settings.max_wait_s:g}",
-                Cause.PROTOCOL,
-            )
-        return said, moment, exchange.service_requested
+        wrong = ""
+        for _ in range(2):
+            moment = await carry(line, exchange)
+            said = exchange.found
+            assert said is not None  # noqa: S101 - an exchange that ends well has found something
+            before, wrong = wrong, self._wrong(said, measurement)
+            if not wrong:
+                return said, moment, exchange.service_requested
+            if wrong == before:
+                raise UnsupportedError(wrong)
+        raise TransientError(wrong, Cause.PROTOCOL)
 
-    async def _data(self, line: Line, measurement: Measurement, said: Announced) -> tuple[tuple[float, ...], Moment]:
-        """Fetch values until all that were announced are there."""
+    def _wrong(self, said: Announced, measurement: Measurement) -> str:
+        where = f"address {self._address}, {measurement.name}"
+        wanted, limit_s = self._settings.values, self._settings.max_wait_s
+        if not said.values:
+            return f"{where}: it has no such measurement"
+        if wanted not in (None, said.values):
+            return f"{where}: it announces {said.values} values, the profile is for {wanted}"
+        return f"{where}: it wants {said.wait_s} s, settings.max_wait_s is {limit_s:g}" if said.wait_s > limit_s else ""
+
+    async def _data(self, line: Line, measurement: Measurement, said: Announced) -> tuple[Values, Moment]:
+        """Fetch values until all that were announced are there; a sensor without any has given the measurement up."""
         values: tuple[float, ...] = ()
         for number in range(sdi12.DATA_COMMANDS):
             command = sdi12.data_command(self._address, number)
-            more, moment = await self._ask(line, command, self._values(measurement))
-            if not more:
-                # An aborted measurement answers with its address alone.
-                break
+            more, moment = await self._ask(line, command, self._parser(measurement))
             values += more
-            if len(values) >= said.values:
+            if not more or len(values) >= said.values:
                 break
+        if not values:
+            return (Cause.DEVICE,) * said.values, moment
         if len(values) != said.values:
             raise FrameError(Fault.WRONG_LENGTH, f"{len(values)} values came, {said.values} were announced")
         return values, moment
 
-    def _values(self, measurement: Measurement) -> Callable[[bytes], tuple[float, ...]]:
+    def _parser(self, measurement: Measurement) -> Callable[[bytes], tuple[float, ...]]:
         return lambda body: sdi12.values_of(body, crc=measurement.data_has_crc, address=self._address)
 
     async def _ask(self, line: Line, command: bytes, parse: Callable[[bytes], Answer]) -> tuple[Answer, Moment]:
