@@ -52,6 +52,9 @@ def shortest_float32(number: float) -> float:
     return short if _FLOAT32.unpack(_FLOAT32.pack(short))[0] == number else float(f"{number:.9g}")
 
 
+_BLANK: Final = "".join(map(chr, range(0x21)))
+
+
 def from_bcd(number: int) -> int | None:
     """Return the number that binary coded decimals mean, four bits a digit; None if a digit is above 9."""
     digits = f"{number:x}"
@@ -65,7 +68,9 @@ def text_of(registers: bytes, order: str) -> str | None:
     """
     swapped = arrange(registers, "BADC") if order in {"BADC", "DCBA"} else registers
     body = swapped.partition(b"\0")[0].rstrip(b"\xff")
-    return body.decode("ascii").strip() if body.isascii() and body.decode("ascii").isprintable() else None
+    # Some instruments put a tab or a count in front of their text.
+    text = body.decode("ascii", "replace").strip(_BLANK)
+    return text if text.isascii() and text.isprintable() else None
 
 
 def _scaling(spec: PointSpec) -> Callable[[float], float]:

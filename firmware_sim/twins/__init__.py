@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from firmware_sim.core.twin import Twin
-from firmware_sim.twins import chargers, power_meters
+from firmware_sim.twins import air, chargers, level, power_meters, water
 
 MODELS: Final[dict[str, type[Twin]]] = {
+    **air.MODELS,
     **chargers.MODELS,
+    **level.MODELS,
     **power_meters.MODELS,
+    **water.MODELS,
 }
