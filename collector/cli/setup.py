@@ -88,7 +88,8 @@ def resolved(config: CollectorConfig, base: Path) -> CollectorConfig:
     if isinstance(store, SqliteStore):
         new_store: SqliteStore | InfluxStore = store.model_copy(update={"file": _at(base, store.file)})
     else:
-        new_store = store.model_copy(update={"password_file": _at(base, store.password_file)})
+        files = {name: _at(base, getattr(store, name)) for name in ("password_file", "ca_file")}
+        new_store = store.model_copy(update=files)
     notify = tuple(
         crew.model_copy(
             update={
@@ -135,7 +136,7 @@ def _unreadable(config: CollectorConfig, file: Path) -> list[ConfigProblem]:
         tls = config.mqtt.tls
         named += [(("mqtt", "tls", name), getattr(tls, name)) for name in ("ca_file", "cert_file", "key_file")]
     if isinstance(config.store, InfluxStore):
-        named.append((("store", "password_file"), config.store.password_file))
+        named += [(("store", name), getattr(config.store, name)) for name in ("password_file", "ca_file")]
     for number, crew in enumerate(config.notify):
         for index, channel in enumerate(crew.channels):
             named.append((("notify", number, "channels", index, "url_file"), channel.url_file))

@@ -89,6 +89,10 @@ TEXTS: Final = Texts(
             "'{text}' is no time: write 2026-11-24T18:30 or 2026-11-24T18:30:00+07:00",
             "'{text}' không phải thời điểm: hãy viết 2026-11-24T18:30 hoặc 2026-11-24T18:30:00+07:00",
         ),
+        "bad_name": (
+            "'{text}' is no name: 1 to 64 of a-z 0-9 - _, beginning with a letter or digit",
+            "'{text}' không phải tên hợp lệ: 1 đến 64 ký tự a-z 0-9 - _, bắt đầu bằng chữ hoặc số",
+        ),
         "last_or_from": ("give either --last or --from and --to", "chỉ dùng --last, hoặc dùng --from và --to"),
         "nothing_found": ("Nothing stored matches.", "Không có số đo nào phù hợp."),
         "truncated": (

@@ -120,6 +120,16 @@ def test_all_errors_of_all_files_are_told_at_once_with_their_places(run: Command
         assert int(column) >= 1
 
 
+@pytest.mark.parametrize(
+    "url", ["http://h:99999", "http://h:port", "http://:8086", "http://h:0", "ftp://h", "http://h/?a"]
+)
+def test_an_impossible_address_of_the_store_is_told_before_it_is_used(run: Commands, url: str) -> None:
+    run.write(city(), collector(store={"kind": "influxdb1", "url": url, "database": "t"}))
+    result = run("check")
+    assert result.exit_code == 3
+    assert "http://host:port" in result.output
+
+
 def test_an_unknown_crew_in_notify_is_named_at_its_line(run: Commands) -> None:
     run.write(city(), collector(notify=[{"crew": "nobody", "channels": [{"url": "json://127.0.0.1/x"}]}]))
     result = run("check")
@@ -216,6 +226,10 @@ def test_the_newest_are_shown_when_there_are_more_than_asked_for(run: Commands) 
         (["--from", "yesterday"], 2),
         (["--last", "1h", "--from", "2026-01-01"], 2),
         (["--limit", "0"], 2),
+        (["--gw", "GW 1"], 2),
+        (["--point", "u1'"], 2),
+        (["--from", "0001-01-01", "--to", "0001-01-02"], 1),
+        (["--from", "9999-12-31T23:00", "--to", "9999-12-31T23:59"], 1),
         (["--gw", "gw-9"], 1),
     ],
 )
