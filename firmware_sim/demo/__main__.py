@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ import click
 
 from config.language import process_language
 from firmware_sim.demo.run import run
+from firmware_sim.demo.texts import TEXTS
 
 
 @click.command()
@@ -20,10 +23,19 @@ from firmware_sim.demo.run import run
 )
 def main(keep: bool, lang: str | None, folder: Path) -> None:
     """Run two simulated cabinets through agents, broker and collector to the crew's phone."""
-    folder = folder.resolve()
     # Unix sockets in it: their paths end at 107 bytes.
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    owned = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(owned, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise click.ClickException(TEXTS.text("in_use", folder=folder)) from None
+    for old in folder.iterdir():
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old)
+        else:
+            old.unlink()
     sys.exit(run(folder, lang or process_language(), keep=keep))
 
 

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from zoneinfo import ZoneInfo
 
 from firmware_sim.demo.dusk import DuskPlace, place_of_dusk
@@ -31,6 +31,8 @@ RAISED_MAINS: Final = ("mains-lost", "raised", RTU_CABINET)
 CLEARED_MAINS: Final = ("mains-lost", "cleared", RTU_CABINET)
 RAISED_VOLTAGE: Final = ("overvoltage", "raised", TCP_CABINET)
 CLEARED_VOLTAGE: Final = ("overvoltage", "cleared", TCP_CABINET)
+ENDS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, `kill`, and a terminal that closes."""
 EXPECTED: Final = {
     RAISED_MAINS: ("MẤT ĐIỆN", "MAINS LOST"),
     CLEARED_MAINS: ("ĐÃ CÓ ĐIỆN LẠI", "MAINS RESTORED"),
@@ -91,7 +93,9 @@ class Demo:
             )
 
     def stop(self) -> None:
-        """Stop every process, the agents first."""
+        """Stop every process, the agents first; a second Ctrl-C does not hinder it."""
+        for number in ENDS:
+            signal.signal(number, signal.SIG_IGN)
         for process in reversed(self.processes.values()):
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
@@ -223,7 +227,10 @@ def night(demo: Demo) -> list[str]:
     findings: list[str] = []
     zone = ZoneInfo(demo.place.timezone)
     dusk = datetime.fromtimestamp(demo.began_s + DUSK_S, zone)
-    demo.say("start", latitude=demo.place.latitude, longitude=demo.place.longitude, dusk=f"{dusk:%H:%M:%S}")
+    left_s = demo.began_s + DUSK_S - time.time()
+    demo.say("start")
+    where = {"latitude": demo.place.latitude, "longitude": demo.place.longitude}
+    demo.say("place", **where, dusk=f"{dusk:%H:%M:%S}", seconds=left_s)
     client = watch(demo.ledger, demo.ports.broker, ROOT)
     try:
         demo.until(DUSK_S - 2)
@@ -277,8 +284,23 @@ def _wrong(result: Account) -> dict[str, int]:
     return {"lost": result.lost, "stored twice": result.duplicates, "changed": result.changed}
 
 
+def interrupt(_number: int, _frame: object) -> NoReturn:
+    """End as Ctrl-C does, so that no process is left behind."""
+    raise KeyboardInterrupt
+
+
 def run(folder: Path, language: str, *, keep: bool) -> int:
-    """Run the demonstration; return the exit code: 0 only if everything was as promised."""
+    """Run the demonstration; return the exit code: 0 only if everything was as promised, 130 if interrupted."""
+    for number in ENDS:
+        signal.signal(number, interrupt)
+    try:
+        return _run(folder, language, keep=keep)
+    except KeyboardInterrupt:
+        print(f"\n{TEXTS.text('interrupted')}", file=sys.stderr)
+        return 130
+
+
+def _run(folder: Path, language: str, *, keep: bool) -> int:
     demo = prepare(folder, language)
     with ExitStack() as stack:
         stack.callback(demo.stop)
