@@ -286,6 +286,29 @@ def test_what_history_tells_of_carries_the_facts_of_then() -> None:
     assert told == [("brief", "L3"), ("brief", "L2")]
 
 
+def test_a_gateway_with_a_broken_charger_loses_no_mains_by_a_poll_that_failed() -> None:
+    night = Night()
+    well: dict[str, Value] = {**GOOD, "agent/power_source": "battery"}
+    del well["d/mains_ok"]
+    mute: dict[str, Value] = {**well, "m/u1": "timeout", "m/u2": "crc", "m/u3": "timeout"}
+    night.take(*series(well, 0, 600, 10))
+    for at_s in range(600, 1_200, 60):
+        night.take(*series(mute, at_s, at_s + 11, 10), *series(well, at_s + 20, at_s + 60, 10))
+    assert night.changes() == []
+    night.take(*series(mute, 1_200, 1_300, 10))
+    assert ("c-1", "mains-lost", "raised") in {change[1:] for change in night.changes()}
+
+
+def test_a_change_of_supply_and_one_failed_poll_are_a_last_gasp() -> None:
+    night = Night()
+    well: dict[str, Value] = {"m/u1": 230.0, "m/u2": 230.0, "m/u3": 230.0, "agent/power_source": "mains"}
+    night.take(*series(well, 0, 300, 10))
+    night.take(received({"m/u1": "timeout", "m/u2": "timeout", "m/u3": "timeout"}, 300))
+    night.take(received({"agent/power_source": "battery"}, 300.5, channel="event"))
+    night.until(400)
+    assert ("c-1", "mains-lost", "raised") in {told[1:] for told in night.told()}
+
+
 def test_most_of_the_fleet_silent_at_once_is_one_message_about_ourselves() -> None:
     inventory = city(*(cabinet(number) for number in range(1, 11)))
     night = Night(inventory)
