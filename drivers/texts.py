@@ -80,16 +80,16 @@ TEXTS: Final = Texts(
             "địa chỉ {unit}, hàm {function}: xác nhận sai: {found}, lẽ ra {wanted}",
         ),
         "exception": (
-            "{device}: unit {unit}, function {function}: exception {code}: {meaning}",
-            "{device}: địa chỉ {unit}, hàm {function}: mã ngoại lệ {code}: {meaning}",
+            "unit {unit}, function {function}: exception {code}: {meaning}",
+            "địa chỉ {unit}, hàm {function}: mã ngoại lệ {code}: {meaning}",
         ),
         "wrong_device": (
-            "{device} is not the device of its profile: {profile} has {point} {low} to {high}, this one shows {found}",
-            "{device}: không đúng thiết bị của hồ sơ: {profile} cho {point} {low} đến {high}, máy này cho {found}",
+            "not the device of its profile: {profile} has {point} {low} to {high}, this one shows {found}",
+            "không đúng thiết bị của hồ sơ: {profile} cho {point} {low} đến {high}, máy này cho {found}",
         ),
         "wrong_device_refuses": (
-            "{device} is not the device of its profile: {profile} has {point} {low} to {high}; {reason}",
-            "{device}: không đúng thiết bị của hồ sơ: {profile} cho {point} {low} đến {high}; {reason}",
+            "not the device of its profile: {profile} has {point} {low} to {high}; {reason}",
+            "không đúng thiết bị của hồ sơ: {profile} cho {point} {low} đến {high}; {reason}",
         ),
         "no_number": ("no number in range", "không phải số trong khoảng hợp lệ"),
     }

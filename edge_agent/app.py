@@ -336,14 +336,16 @@ def undelivered(delivered: Mapping[str, object]) -> dict[str, float | None]:
 
 
 async def read_device(device: Device, keys: list[str]) -> list[Reading]:
-    """Read points of a device now; all of them without keys.
+    """Read points of a device now; all of them without keys. Its type is proved first.
 
     Raises:
         KeyError: The device has no such point.
-        DriverError: It does not answer.
+        DriverError: It does not answer, or is not what its profile says: its registers mean something else.
     """
     points = tuple(device.by_key[key] for key in keys) or device.driver.points
-    block = await asyncio.wait_for(device.driver.read(points), READ_TIMEOUT_S)
+    async with asyncio.timeout(READ_TIMEOUT_S):
+        await device.driver.probe()
+        block = await device.driver.read(points)
     return list(block.readings())
 
 

@@ -250,7 +250,6 @@ class ModbusDriver:
 
         def text(language: Language) -> str:
             facts: dict[str, object] = {
-                "device": self.device,
                 "profile": profile.vi if language == "vi" else profile.en,
                 "point": spec.vi if language == "vi" else spec.en,
                 "low": f"{probe.low:g}",
@@ -268,7 +267,7 @@ class ModbusDriver:
         if exchange.exception_code == BUSY:
             moment = await self._carry(exchange, urgent=urgent)
         if exchange.exception_code is not None:
-            raise exception_error(exchange.exception_code, self.device, self._unit, exchange.function)
+            raise exception_error(exchange.exception_code, self._unit, exchange.function)
         return moment
 
     async def _carry(self, exchange: RtuExchange | TcpExchange, *, urgent: bool) -> Moment:

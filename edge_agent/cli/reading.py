@@ -57,7 +57,7 @@ def read_command(config_file: Path, device: str | None, points: list[str], *, as
         for name, answer in answers.items():
             if "error" in answer:
                 vietnamese = answer.get("error_vi") if process_language() == "vi" else None
-                say(TEXTS.text("no_answer", device=name, error=vietnamese or answer["error"]))
+                say(TEXTS.text("not_read", device=name, error=vietnamese or answer["error"]))
     return _code(answers)
 
 

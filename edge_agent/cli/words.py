@@ -218,7 +218,7 @@ TEXTS: Final = Texts(
             "device '{device}' has no point '{point}'; there are: {known}",
             "thiết bị '{device}' không có điểm '{point}'; hiện có: {known}",
         ),
-        "no_answer": ("{device}: no answer: {error}", "{device}: không trả lời: {error}"),
+        "not_read": ("{device}: not read: {error}", "{device}: không đọc được: {error}"),
         "stopped_for": ("cannot run: {error}", "không chạy được: {error}"),
         "cause_timeout": ("no answer", "không trả lời"),
         "cause_crc": ("damaged answer", "trả lời bị nhiễu"),

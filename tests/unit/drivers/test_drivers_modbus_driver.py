@@ -194,11 +194,11 @@ def test_a_device_that_lacks_a_point_and_is_then_silent_is_silent() -> None:
     ],
 )
 def test_exception_codes_say_what_to_do_next(code: int, kind: type[DriverError], cause: Cause) -> None:
-    error = exception_error(code, "here", 3, 1)
+    error = exception_error(code, 3, 1)
     assert type(error) is kind
     assert error.cause is cause
-    assert str(error).startswith(f"here: unit 3, function 1: exception {code}: ")
-    assert error.text("vi").startswith(f"here: địa chỉ 3, hàm 1: mã ngoại lệ {code}: ")
+    assert str(error).startswith(f"unit 3, function 1: exception {code}: ")
+    assert error.text("vi").startswith(f"địa chỉ 3, hàm 1: mã ngoại lệ {code}: ")
 
     async def scenario() -> None:
         line = ScriptedLine(lambda pdu: bytes((pdu[0] | 0x80, code)))
