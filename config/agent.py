@@ -131,6 +131,8 @@ class SerialLine(StrictModel):
         baud: Bits a second.
         parity: None, even or odd.
         stop_bits: After each character.
+        rs485: Who turns the transceiver from receiving to sending: the adapter by itself (USB adapters, most gateways),
+            or the kernel by RTS, high or low while it sends, as some built-in ports need.
         timeout_s: How long a reply may take to begin.
         quiet_pause_s: Silence after a time-out, in which late answers are thrown away; timeout_s if not set.
     """
@@ -141,6 +143,7 @@ class SerialLine(StrictModel):
     baud: Annotated[int, Field(ge=300, le=4_000_000)] = 9600
     parity: Literal["N", "E", "O"] = "N"
     stop_bits: Literal[1, 2] = 1
+    rs485: Literal["adapter", "rts_high", "rts_low"] = "adapter"
     timeout_s: Annotated[float, Field(gt=0, le=10)] = 0.5
     quiet_pause_s: Annotated[float, Field(ge=0, le=10)] | None = None
 

@@ -21,6 +21,10 @@ TEXTS: Final = Texts(
             "{port}: không có quyền; hãy thêm người dùng của tác nhân vào nhóm của thiết bị (dialout)",
         ),
         "port_unusable": ("{port}: cannot be opened: {reason}", "{port}: không mở được: {reason}"),
+        "port_no_rs485": (
+            "{port}: its driver cannot turn the direction (rs485: {mode}); leave rs485 out if the adapter does it",
+            "{port}: trình điều khiển không đổi được chiều (rs485: {mode}); hãy bỏ rs485 nếu bộ chuyển đổi tự làm",
+        ),
         "port_lost": ("{port}: {reason}", "{port}: {reason} (mất cổng nối tiếp)"),
         "port_stuck": (
             "{port}: took {taken} of {count} bytes; it does not send",

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import serial
+from serial.rs485 import RS485Settings
 
 from config.agent import SerialLine
 from drivers.base import Clock, Exchange, Framing, LineCounters, Moment
@@ -49,6 +50,8 @@ class TtyPort:
             )
         except (serial.SerialException, OSError, ValueError) as error:
             raise _not_opened(config.port, error) from error
+        if config.rs485 != "adapter":
+            self._let_kernel_turn(config)
         self._fd = self._serial.fileno()
         # flock stops those who ask; the tty's own lock stops the rest. Not on a pseudo-terminal: there it stays
         # set after a crash for as long as the other side keeps it open.
@@ -58,6 +61,14 @@ class TtyPort:
         self._name = config.port
         self._poll = select.poll()
         self._poll.register(self._fd, select.POLLIN)
+
+    def _let_kernel_turn(self, config: SerialLine) -> None:
+        high = config.rs485 == "rts_high"
+        try:
+            self._serial.rs485_mode = RS485Settings(rts_level_for_tx=high, rts_level_for_rx=not high)
+        except ValueError as error:
+            self._serial.close()
+            raise line_down("port_no_rs485", port=config.port, mode=config.rs485) from error
 
     def now_us(self) -> int:
         """Return the time on a clock that never jumps."""

@@ -12,17 +12,18 @@ import socket
 import threading
 import time
 import tty
+from array import array
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from config.agent import SerialLine, TcpLine
 from drivers.base import Line, Moment
 from drivers.errors import Fault, FrameError, LineDownError
-from drivers.lines.serial import SerialBusLine
+from drivers.lines.serial import SerialBusLine, TtyPort
 from drivers.lines.tcp import TcpConnectionLine
 from drivers.modbus.frames import RtuExchange, TcpExchange, crc16, read_pdu
 from tests.servers.waiting import free_port
@@ -186,6 +187,28 @@ def test_a_port_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
         await line.close()
 
     run(scenario())
+
+
+@pytest.mark.parametrize(("mode", "flags"), [("rts_high", 0b011), ("rts_low", 0b101)])
+def test_the_kernel_turns_the_direction_of_a_port_that_needs_it(
+    device: PtyDevice, monkeypatch: pytest.MonkeyPatch, mode: Literal["rts_high", "rts_low"], flags: int
+) -> None:
+    """Bits of linux/serial.h: 1 enabled, 2 RTS on send, 4 RTS after send."""
+    real, settings = fcntl.ioctl, array("i", [0] * 8)
+
+    def port_with_rs485(descriptor: int, request: int, *arguments: Any) -> Any:
+        if request not in {0x542E, 0x542F}:
+            return real(descriptor, request, *arguments)
+        source, target = (settings, arguments[0]) if request == 0x542E else (arguments[0], settings)
+        target[:] = source
+        return 0
+
+    config = SerialLine(id="bus", kind="serial", port=str(device.link), rs485=mode)
+    with pytest.raises(LineDownError, match=f"cannot turn the direction .rs485: {mode}"):
+        TtyPort(config)
+    monkeypatch.setattr("fcntl.ioctl", port_with_rs485)
+    TtyPort(config).close()
+    assert settings[0] == flags
 
 
 def test_closing_lets_the_frame_end_and_fails_what_waits(device: PtyDevice) -> None:
