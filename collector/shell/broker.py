@@ -29,6 +29,7 @@ MAX_UNACKNOWLEDGED: Final = 20
 MAX_PACKET_BYTES: Final = 4 * 1024 * 1024
 MAX_RETAINED: Final = 100_000
 MAX_TRANSIENT: Final = 10_000
+LOOP_PAUSE_S: Final = 1.0
 FETCHES_PER_S: Final = 20.0
 FETCH_BURST: Final = 10.0
 """Below what Mosquitto holds in flight for one client (20), so that what is fetched is not dropped once more."""
@@ -175,7 +176,8 @@ class Broker:
                     # A 3.1.1 broker may answer an MQTT 5 CONNECT with silence, which paho bears for one keepalive.
                     keepalive_s = min(keepalive_s, FALLBACK_S)
             client.connect(self._mqtt.host, self._mqtt.port, keepalive_s, **options)
-            client.loop_forever()
+            while client.loop(LOOP_PAUSE_S) is MQTTErrorCode.MQTT_ERR_SUCCESS:
+                pass
         except OSError as error:
             self._failed(f"{self._mqtt.host}:{self._mqtt.port}: {error}")
         except Exception as error:  # noqa: BLE001 - whatever the peer makes the client raise, the next connection follows
@@ -206,6 +208,9 @@ class Broker:
         if self._mqtt.tls is not None:
             self._tls = _tls_context(self._mqtt.tls)
             client.tls_set_context(self._tls)
+        # With it paho leaves writing to its loop. Else the publisher would write to the socket while the loop does:
+        # half-sent packets would mix, and OpenSSL allows one thread a connection.
+        client.on_socket_register_write = lambda *_: None
         client.on_connect = lambda c, _data, _flags, code, _properties: self._on_connect(c, code, accepted)
         client.on_subscribe = lambda c, _data, mid, codes, _properties: self._on_subscribe(c, mid, codes)
         client.on_message = lambda _client, _data, message: self._on_message(message)
@@ -288,6 +293,7 @@ class Broker:
         if client is not None:
             with contextlib.suppress(Exception):
                 client.disconnect()
+                client.loop_write()
         if was_subscribed:
             self._listener.disconnected()
 

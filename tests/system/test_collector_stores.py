@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
+import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from collector.shell.records import read_overview
@@ -39,6 +41,30 @@ def test_every_batch_is_stored_once_and_confirmed(mosquitto: Mosquitto, tmp_path
         wait_until(lambda: not gateway.spool, 30, "all confirmed")
         assert stored_in_sqlite(rig) == [float(n) for n in range(1, 301)]
         assert {item.batch.seq for item in rig.desk.items} == set(range(1, 301))
+
+
+def test_one_thread_alone_writes_to_the_broker(
+    mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writers: set[str] = set()
+    real = paho.Client._sock_send
+
+    def noted(client: paho.Client, data: bytes) -> int:
+        if client._client_id.startswith(b"collector-"):
+            writers.add(threading.current_thread().name)
+        return real(client, data)
+
+    monkeypatch.setattr(paho.Client, "_sock_send", noted)
+    with Rig(tmp_path, mosquitto, SQLITE) as rig, FakeGateway(mosquitto, "gw-threads") as gateway:
+        rig.wait_connected()
+        for _ in range(50):
+            gateway.read()
+        gateway.wait_confirmed()
+        rig.collector.broker.publish_retained("city/v1/alarm/x/y", b"{}")
+        wait_until(rig.collector.broker.is_drained, 20, "everything is published")
+        rig.collector.broker.publish_retained("city/v1/alarm/x/y", None)
+        wait_until(rig.collector.broker.is_drained, 20, "everything is published")
+    assert writers == {"broker"}
 
 
 def test_a_repeat_is_confirmed_again_and_stored_once(mosquitto: Mosquitto, tmp_path: Path) -> None:
