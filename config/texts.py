@@ -244,6 +244,10 @@ _AGREEMENT: Final = {
         "suppressed_by names {unknown}; there are: {names}",
         "suppressed_by ghi {unknown}; hiện có: {names}",
     ),
+    "suppressed_in_a_circle": (
+        "suppressed_by goes in a circle, so that nobody would be told of any: {names}",
+        "suppressed_by tạo thành vòng lặp, sẽ không có cảnh báo nào được gửi: {names}",
+    ),
     "one_offline_rule": (
         "more than one rule of kind gateway_offline",
         "có nhiều hơn một quy tắc loại gateway_offline",

@@ -217,8 +217,9 @@ class AlarmDesk:
         payload = orjson.dumps(shown.body) if shown.active else None
         self._publish(alarm_topic(self._root, shown.site, shown.name), payload)
 
-    def _cabinets_of(self, site: str, gateway: str) -> tuple[Cabinet, ...]:
-        if site in self._cabinets:
+    def _cabinets_of(self, rule: Rule, site: str, gateway: str) -> tuple[Cabinet, ...]:
+        # A gateway is often named like its cabinet.
+        if rule.kind != "gateway_offline":
             return (self._cabinets[site],)
         return tuple(cabinet for cabinet in self._city.cabinets if gateway and cabinet.gateway == gateway)
 
@@ -236,15 +237,15 @@ class AlarmDesk:
             "active": active,
             "since": since_ms,
             "acknowledged_by": alarm.acknowledged_by,
-            "text": alarm_text(alarm, self._cabinets_of(alarm.site, alarm.gateway)),
+            "text": alarm_text(alarm, self._cabinets_of(alarm.rule, alarm.site, alarm.gateway)),
         }
         return Shown(
             site=alarm.site, name=alarm.name, active=active, state=str(alarm.state), changed_ms=changed_ms, body=body
         )
 
     def _messages(self, notice: Notice) -> list[Outgoing]:
-        cabinets = self._cabinets_of(notice.site, notice.gateway)
         rule = self._rules[notice.rule]
+        cabinets = self._cabinets_of(rule, notice.site, notice.gateway)
         messages: list[Outgoing] = []
         for road in self._roads:
             if road.crew not in notice.crews:

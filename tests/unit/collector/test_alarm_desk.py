@@ -165,6 +165,17 @@ def test_state_that_is_no_json_costs_its_gateway_alone(room: Room) -> None:
     assert "mains-lost" in again.told()
 
 
+def test_a_gateway_named_like_one_of_its_cabinets_speaks_for_all_of_them(tmp_path: Path) -> None:
+    inventory = city(cabinet(1, gateway="c-1"), cabinet(2, gateway="c-1", meter="m2", io="d2"))
+    room = Room(tmp_path, inventory=inventory)
+    room.desk.evaluate([received(GOOD, 0, gateway="c-1", seq=1)])
+    room.silence(130)
+    (payload,) = room.last("city/v1/alarm/c-1/gateway-offline")
+    assert payload is not None
+    assert "cabinet C-2" in payload["text"]["en"]
+    room.desk.close()
+
+
 def test_an_alarm_whose_cabinet_left_the_inventory_ends(room: Room) -> None:
     for at_s in range(30):
         room.second(at_s, LOST)
