@@ -81,6 +81,7 @@ class Bus:
         self._timing = timing
         self._counters = counters
         self._clock = clock
+        self._echoes = False
         # What another process, or we before a crash, asked last may still be answered.
         self._free_us = port.now_us() + timing.timeout_us
 
@@ -118,7 +119,7 @@ class Bus:
         port.write(request)
         sent_us = begun_us + round(len(request) * self._timing.character_us)
         try:
-            moment = self._answer(exchange, sent_us + self._timing.timeout_us)
+            moment = self._answer(exchange, request, sent_us + self._timing.timeout_us)
         except FrameError as error:
             counters.count(error.fault)
             self._stay_quiet(error.fault, sent_us)
@@ -128,15 +129,25 @@ class Bus:
         counters.replies += 1
         return moment
 
-    def _answer(self, exchange: Exchange, deadline_us: int) -> Moment:
+    def _answer(self, exchange: Exchange, request: bytes, deadline_us: int) -> Moment:
         port, character_us = self._port, self._timing.character_us
         slept = False
+        echo = request if self._echoes else b""
+        heard = b""
         while True:
             data = port.read(deadline_us)
             now_us = port.now_us()
             if not data:
                 raise exchange.expire()
+            if len(heard) <= len(request):
+                heard += data
+            if echo:
+                if len(heard) <= len(echo) and echo.startswith(heard):
+                    continue
+                data = heard.removeprefix(echo)
+                echo = b""
             if exchange.feed(data):
+                self._note_echo(request, heard)
                 moment = Moment(self._clock.wall_ms(), self._clock.monotonic_ms())
                 self._free_us = now_us + self._timing.gap_us
                 if exchange.surplus():
@@ -151,6 +162,13 @@ class Bus:
             if rest_us > 0 and not slept:
                 slept = True
                 port.wait(now_us + rest_us)
+
+    def _note_echo(self, request: bytes, heard: bytes) -> None:
+        """Learn whether the adapter hears itself: the answer to a write is its own request, so a read must show it."""
+        if not heard.startswith(request):
+            self._echoes = False
+        elif len(heard) > len(request):
+            self._echoes = True
 
     def _stay_quiet(self, fault: Fault, sent_us: int) -> None:
         timing = self._timing
