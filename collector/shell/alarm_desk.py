@@ -253,7 +253,7 @@ class AlarmDesk:
             message = render(notice, rule, cabinets, self._wards, self._zone, road.language)
             messages.append(
                 Outgoing(
-                    identity=f"{notice.thread}/{notice.kind}/{road.crew}/{road.channel}",
+                    identity=f"{notice.thread}/{notice.kind}{notice.part}/{road.crew}/{road.channel}",
                     thread=notice.thread,
                     crew=road.crew,
                     channel=road.channel,

@@ -136,6 +136,20 @@ def test_a_message_s_urgency_reaches_the_service(tmp_path: Path, webhook: Webhoo
     assert [post["type"] for post in webhook.posts] == ["failure", "success", "info"]
 
 
+def test_a_phase_that_follows_another_reaches_the_crew_before_the_restore(tmp_path: Path, webhook: Webhook) -> None:
+    night = DeskNight(tmp_path, {"north": (webhook.url,)})
+    for at_s in range(130):
+        lost = {"m/u2": 112.0} if 10 <= at_s < 80 else {"m/u2": 112.0, "m/u3": 90.0} if 80 <= at_s < 100 else {}
+        night.second(at_s, {"gw-1": {**GOOD, **lost}})
+    settled(lambda: len(webhook.posts), 3)
+    night.close()
+    assert [post["title"].partition(" · ")[0] for post in webhook.posts] == [
+        "MẤT PHA L2",
+        "MẤT PHA L2, L3",
+        "ĐÃ ĐỦ PHA",
+    ]
+
+
 def test_the_url_of_a_channel_is_in_no_argument_of_a_process(tmp_path: Path) -> None:
     secret = "hunter2token"
     released = threading.Event()

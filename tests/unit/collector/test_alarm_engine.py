@@ -272,6 +272,18 @@ def test_a_phase_lost_for_a_moment_is_told_with_its_name() -> None:
     assert brief.facts["voltages"] == "L1 230 V, L2 231 V, L3 229 V"
 
 
+def test_a_second_phase_that_fails_later_is_told_once_in_the_same_thread() -> None:
+    night = Night()
+    one, two = {**GOOD, "m/u2": 112.0}, {**GOOD, "m/u2": 112.0, "m/u3": 90.0}
+    # Three seconds are no change, as they are no alarm.
+    night.take(*series(GOOD, 0, 10), *series(one, 10, 80), *series(two, 80, 83), *series(one, 83, 100))
+    night.take(*series(two, 100, 200), *series(one, 200, 220), *series(two, 220, 240), *series(GOOD, 240, 260))
+    told = [(notice.at_ms - START_MS, notice.kind, notice.facts["phases"]) for notice in night.total.notices]
+    assert told == [(60_000, "raised", "L2"), (105_000, "raised", "L2, L3"), (250_000, "restored", "")]
+    assert len({notice.thread for notice in night.total.notices}) == 1
+    assert len({notice.part for notice in night.total.notices if notice.kind == "raised"}) == 2
+
+
 def test_what_history_tells_of_carries_the_facts_of_then() -> None:
     night = Night()
     night.take(*series(GOOD, 0, 10), *series({**GOOD, "m/u3": 90.0}, 10, 20), *series(GOOD, 20, 40))
