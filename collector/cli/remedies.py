@@ -74,6 +74,10 @@ TEXTS: Final = Texts(
             "A defect of the software: report it with the lines of the log. Other readings go on.",
             "Lỗi phần mềm: hãy báo kèm nhật ký. Các số đo khác vẫn tiếp tục.",
         ),
+        "part_ended": (
+            "A defect of the software ended a part of the collector: restart it (systemd does), and report the log.",
+            "Lỗi phần mềm làm dừng một phần của bộ thu thập: khởi động lại (systemd tự làm) và báo kèm nhật ký.",
+        ),
         "store": (
             "Look at the address in url and at the log of what answers there.",
             "Kiểm tra địa chỉ url và nhật ký của dịch vụ trả lời ở đó.",

@@ -73,6 +73,7 @@ class Broker:
         self._trouble = ""
         self._denied = ""
         self._refusal = ""
+        self._silence = ""
         self._tls: _TlsContext | None = None
         self._protocol = MQTTProtocolVersion.MQTTv5
         self._retained: collections.OrderedDict[str, bytes | None] = collections.OrderedDict()
@@ -95,6 +96,11 @@ class Broker:
     def trouble(self) -> str:
         """Why there is no connection, or what the broker denies on it, in words; empty while all is well."""
         return self._trouble or self._denied
+
+    @property
+    def is_alive(self) -> bool:
+        """True while its threads run."""
+        return all(thread.is_alive() for thread in self._threads)
 
     def start(self) -> None:
         """Connect, now or whenever the broker comes up."""
@@ -159,7 +165,7 @@ class Broker:
         client: paho.Client | None = None
         accepted = threading.Event()
         connects_before = self._metrics.value("connects")
-        self._refusal = ""
+        self._refusal = self._silence = ""
         try:
             client = self._new_client(accepted)
             self._client = client
@@ -184,7 +190,7 @@ class Broker:
             self._failed(f"{type(error).__name__}: {error}")
         else:
             if not accepted.is_set():
-                refusal = self._refusal or (self._tls.refusal if self._tls else "")
+                refusal = self._refusal or (self._tls.refusal if self._tls else "") or self._silence
                 self._failed(refusal or "the broker closed the connection before it accepted it")
                 if self._mqtt.allow_mqtt311:
                     v5, v311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
@@ -272,6 +278,8 @@ class Broker:
         self._wake.set()
 
     def _on_disconnect(self, client: paho.Client, code: ReasonCode) -> None:
+        if not self._subscribed and code == "Keep alive timeout":
+            self._silence = f"{self._mqtt.host}:{self._mqtt.port} takes the connection but does not answer"
         if client is self._client and self._subscribed and not self._stopping.is_set():
             self._failed(f"the connection ended: {code}")
 

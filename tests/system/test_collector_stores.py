@@ -67,6 +67,37 @@ def test_one_thread_alone_writes_to_the_broker(
     assert writers == {"broker"}
 
 
+def test_a_part_that_ended_starves_the_watchdog_and_is_a_trouble(
+    mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("collector.app.service.notify", told.append)
+    monkeypatch.setattr("collector.app.service.watchdog_interval_s", lambda: 0.01)
+    with Rig(tmp_path, mosquitto, SQLITE) as rig:
+        rig.wait_connected()
+        wait_until(lambda: "WATCHDOG=1" in told, 20, "the watchdog is fed")
+        alive = rig.collector._confirmer._thread
+        rig.collector._confirmer._thread = threading.Thread()
+        wait_until(lambda: rig.facts().get("store") == "part_ended: confirm", 20, "the trouble")
+        told.clear()
+        ticks = len(rig.desk.ticks)
+        wait_until(lambda: len(rig.desk.ticks) > ticks + 2, 20, "passes of the engine")
+        assert "WATCHDOG=1" not in told
+        rig.collector._confirmer._thread = alive
+        wait_until(lambda: "WATCHDOG=1" in told, 20, "the watchdog is fed again")
+
+
+def test_a_broker_that_hangs_is_told_from_one_that_is_down(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path / "broker") as broker, Rig(tmp_path, broker, SQLITE, mqtt={"keepalive_s": 5}) as rig:
+        rig.wait_connected()
+        broker.suspend()
+        try:
+            wait_until(lambda: "does not answer" in rig.collector.broker.trouble, 60, "the silence")
+        finally:
+            broker.resume()
+        rig.wait_connected()
+
+
 def test_a_repeat_is_confirmed_again_and_stored_once(mosquitto: Mosquitto, tmp_path: Path) -> None:
     with Rig(tmp_path, mosquitto, SQLITE) as rig, FakeGateway(mosquitto, "gw-again") as gateway:
         rig.wait_connected()

@@ -343,7 +343,7 @@ def test_every_trouble_that_a_store_can_name_has_its_remedy() -> None:
     words = {answer.reason for answer in map(judge, (401, 403, 404, 408, 429), [""] * 5)}
     words |= {judge(500, body).reason for body in ("retention policy not found", "no space left on device",
                                                     "cache-max-memory-size exceeded")}  # fmt: skip
-    words |= {"unreachable", "timeout", "disk_full", "damaged", "cannot_open", "dead_letter", "defect"}
+    words |= {"unreachable", "timeout", "disk_full", "damaged", "cannot_open", "dead_letter", "defect", "part_ended"}
     told = {remedies.remedy("store", f"{word}: facts") for word in words}
     assert len(told) == len(words)
     assert remedies.remedy("store", "something new") not in told
