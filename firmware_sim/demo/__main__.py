@@ -7,12 +7,16 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Final
 
 import click
 
 from config.language import process_language
 from firmware_sim.demo.run import run
 from firmware_sim.demo.texts import TEXTS
+
+MAX_FOLDER_BYTES: Final = 107 - len("/gw-118/control.sock")
+"""Unix sockets stand in it, and their paths end at 107 bytes."""
 
 
 @click.command()
@@ -23,8 +27,10 @@ from firmware_sim.demo.texts import TEXTS
 )
 def main(keep: bool, lang: str | None, folder: Path) -> None:
     """Run two simulated cabinets through agents, broker and collector to the crew's phone."""
-    # Unix sockets in it: their paths end at 107 bytes.
     folder = folder.resolve()
+    length = len(os.fsencode(folder))
+    if length > MAX_FOLDER_BYTES:
+        raise click.ClickException(TEXTS.text("long_path", folder=folder, length=length, most=MAX_FOLDER_BYTES))
     folder.mkdir(parents=True, exist_ok=True)
     owned = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

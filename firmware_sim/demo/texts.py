@@ -6,6 +6,7 @@ from typing import Final
 
 from config.language import Texts
 
+LONG_PATH_COMMAND: Final = ".venv/bin/python -m firmware_sim.demo --folder /tmp/lamplighter-demo"
 TEXTS: Final = Texts(
     {
         "start": (
@@ -29,6 +30,12 @@ TEXTS: Final = Texts(
         "in_use": (
             "another demonstration runs in {folder}; end it with Ctrl-C first",
             "một bản trình diễn khác đang chạy trong {folder}; hãy dừng nó bằng Ctrl-C trước",
+        ),
+        "long_path": (
+            "the path {folder} has {length} bytes, and sockets in it allow {most}; clone elsewhere, or: "
+            + LONG_PATH_COMMAND,
+            "đường dẫn {folder} dài {length} byte, socket trong đó chỉ cho phép {most}; hãy đặt ở chỗ khác, hoặc: "
+            + LONG_PATH_COMMAND,
         ),
         "try": (
             "It stays up until Ctrl-C. Try in another terminal:",

@@ -67,3 +67,11 @@ def test_a_second_one_leaves_the_first_ones_files_alone(folder: Path) -> None:
     finally:
         first.send_signal(signal.SIGTERM)
         first.communicate(timeout=60)
+
+
+def test_a_path_too_long_for_sockets_is_named_with_a_way_out(tmp_path: Path) -> None:
+    demo = _start(tmp_path / ("x" * 100))
+    output, _ = demo.communicate(timeout=60)
+    assert demo.returncode == 1
+    assert "sockets in it allow 87" in output
+    assert "--folder /tmp/" in output

@@ -12,7 +12,7 @@ from firmware_sim.demo.run import EXPECTED
 from firmware_sim.demo.texts import TEXTS
 
 PICTURE = Path(__file__).parents[3] / "docs" / "pictures" / "demo.svg"
-KEPT_OUT = {"try", "interrupted", "in_use"}
+KEPT_OUT = {"try", "interrupted", "in_use", "long_path"}
 """What a run that goes well to its end does not say."""
 
 
