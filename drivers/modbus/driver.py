@@ -13,8 +13,6 @@ from contract.reading import Block, Cause, Quality, Reading, Value, quality_of
 from drivers.base import Clock, DevicePoint, Line, Moment
 from drivers.errors import (
     DriverError,
-    Fault,
-    FrameError,
     LineDownError,
     RefusedError,
     TransientError,
@@ -74,12 +72,15 @@ class _Found:
                 self.causes[self.keys[place]] = cause
 
     def fail(self, read: _Read, error: DriverError) -> None:
-        """Note why a request's points are BAD; silence and a lost line end the read."""
+        """Note why a request's points are BAD; silence and a lost line end the read.
+
+        A gateway's word that its target is silent (exceptions 10 and 11) is silence too, and costs its own time-out.
+        """
         for place in read.request.positions:
             self.causes[self.keys[place]] = error.cause
         if self.failure is None or isinstance(self.failure, RefusedError | UnsupportedError):
             self.failure = error
-        if isinstance(error, LineDownError) or (isinstance(error, FrameError) and error.fault is Fault.TIMEOUT):
+        if isinstance(error, LineDownError) or error.cause is Cause.TIMEOUT:
             self.failure = self.ended_by = error
 
 

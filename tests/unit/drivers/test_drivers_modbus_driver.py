@@ -141,10 +141,18 @@ def test_a_request_that_fails_makes_only_its_points_bad() -> None:
     run(scenario())
 
 
-@pytest.mark.parametrize("error", [timeout(), LineDownError("gone")])
-def test_silence_ends_the_read(error: DriverError) -> None:
+@pytest.mark.parametrize(
+    ("error", "answer"),
+    [
+        (timeout(), timeout()),
+        (LineDownError("gone"), LineDownError("gone")),
+        (exception_error(10, 1, 4), b"\x84\x0a"),
+        (exception_error(11, 1, 4), b"\x84\x0b"),
+    ],
+)
+def test_silence_ends_the_read(error: DriverError, answer: bytes | DriverError) -> None:
     async def scenario() -> None:
-        line = ScriptedLine(lambda pdu: error if pdu[1:3] == b"\0\x38" else zeros(pdu))
+        line = ScriptedLine(lambda pdu: answer if pdu[1:3] == b"\0\x38" else zeros(pdu))
         driver = meter(line)
         block = await driver.read(driver.points)
         assert len(line.asked) == 3
