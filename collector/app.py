@@ -25,7 +25,7 @@ from collector.shell.gateways import Gateways
 from collector.shell.housekeeping import Housekeeping
 from collector.shell.ingest import Ingest
 from collector.shell.metrics import Metrics
-from collector.shell.records import Records
+from collector.shell.records import Records, open_records
 from collector.shell.store_queue import StoreQueue
 from collector.shell.store_writer import StoreWriter
 from collector.shell.stores import Store
@@ -103,7 +103,7 @@ class Collector:
         self._lock_file = _locked(config.state_dir)
         now_ms = now_ms or wall_clock_ms
         self.metrics = metrics = Metrics()
-        self._records = Records(config.state_dir)
+        self._records = open_records(config.state_dir)
         self.gateways = gateways = Gateways(
             limit=config.limits.gateways, named=named_gateways, known=self._records.gateways()
         )
