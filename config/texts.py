@@ -204,6 +204,10 @@ _AGREEMENT: Final = {
         "địa chỉ {unit} trên đường truyền '{line}' đã là thiết bị '{device}': hai thiết bị cùng địa chỉ gây nhiễu nhau",
     ),
     "cabinet_twice": ("cabinet '{name}' stands twice", "tủ '{name}' có hai lần"),
+    "meter_twice": (
+        "{meter} is already the meter of cabinet '{cabinet}': both would raise the same alarms",
+        "{meter} đã là công tơ của tủ '{cabinet}': cả hai tủ sẽ phát cùng báo động",
+    ),
     "store_url": (
         "write http://host:port or https://host:port; the user stands in username",
         "hãy ghi http://máy:cổng hoặc https://máy:cổng; tên người dùng ghi ở username",

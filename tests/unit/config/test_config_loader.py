@@ -320,6 +320,22 @@ def test_cross_checks_of_the_city_stand_at_their_values() -> None:
     ]
 
 
+def test_a_meter_measures_one_cabinet() -> None:
+    text = (
+        CITY.replace("ward: w, ", "")
+        .replace("south", "north")
+        .replace("kk-1", "kk-2", 1)
+        .replace(", {id: north, name: Nam}", "")
+    )
+    text = text.replace("place:", "wards: [{id: w, name: W}]\nplace:").replace("gateway: g", "ward: w, gateway: g")
+    load_text(text, FILE, City)
+    shared = text.replace("devices: {}", "devices: {meter: m}")
+    ((line, _, message),) = findings(shared, City)
+    assert line == 7
+    assert message == "g/m is already the meter of cabinet 'kk-2': both would raise the same alarms"
+    load_text(shared.replace("gateway: g,", "gateway: h,", 1), FILE, City)
+
+
 PROFILE = """\
 profile: p
 version: "1"
