@@ -23,7 +23,7 @@ class Setup:
     """A configuration whose files were read; every path in it is resolved.
 
     Attributes:
-        findings: What is allowed, but nobody wants: a crew that nobody can reach.
+        findings: What is allowed, but nobody wants: a crew that nobody can reach, an address of no known service.
     """
 
     file: Path
@@ -63,7 +63,8 @@ def load_setup(file: Path) -> Setup:
             problems += error.problems
     if problems or config is None or city is None or rules is None:
         raise ConfigFailure("\n".join(str(problem) for problem in sorted(problems)))
-    return Setup(file, config, city, rules, tuple(_silent_crews(config, city, file)))
+    findings = (*_silent_crews(config, city, file), *_unknown_services(config, file))
+    return Setup(file, config, city, rules, findings)
 
 
 def load_config(file: Path) -> CollectorConfig:
@@ -190,4 +191,29 @@ def _silent_crews(config: CollectorConfig, city: City, file: Path) -> list[Confi
         _problem(file, ("notify",), text("crew_without_channels", crew=crew, cabinets=count))
         for crew, count in sorted(cabinets.items())
         if crew not in reachable
+    ]
+
+
+def _unknown_services(config: CollectorConfig, file: Path) -> list[ConfigProblem]:
+    """Find the channels that could never deliver a message; their URLs are not shown, since they may be secrets."""
+    # Not needed by commands that only look at what was written.
+    from collector.shell.notify import channel_url
+    from collector.shell.notify_sender import understood
+
+    named = [
+        (
+            crew,
+            ("notify", number, "channels", index, "url_file" if channel.url is None else "url"),
+            channel_url(channel),
+        )
+        for number, crew in enumerate(config.notify)
+        for index, channel in enumerate(crew.channels)
+    ]
+    if not named:
+        return []
+    answers = understood([url for _, _, url in named])
+    return [
+        _problem(file, keys, text("unknown_service", crew=crew.crew))
+        for (crew, keys, _), is_understood in zip(named, answers, strict=True)
+        if not is_understood
     ]

@@ -60,6 +60,10 @@ TEXTS: Final = Texts(
             "crew '{crew}' looks after {cabinets} cabinets, but 'notify' has no channel for it: nobody would be told",
             "tổ '{crew}' phụ trách {cabinets} tủ điện nhưng 'notify' không có kênh cho tổ này: sẽ không ai được báo",
         ),
+        "unknown_service": (
+            "crew '{crew}': Apprise knows no service by this URL, or it lacks a part: nobody would be told by it",
+            "tổ '{crew}': Apprise không nhận ra dịch vụ của URL này, hoặc URL thiếu phần: sẽ không ai được báo qua đó",
+        ),
         "unknown_crew": (
             "there is no crew '{crew}' in {city_file}; there are: {known}",
             "không có tổ '{crew}' trong {city_file}; chỉ có: {known}",

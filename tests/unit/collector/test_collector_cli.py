@@ -150,6 +150,18 @@ def test_a_crew_that_nobody_can_reach_is_a_finding(run: Commands) -> None:
     assert len(json.loads(vietnamese.output)["findings"]) == 1
 
 
+def test_an_address_that_no_service_has_is_a_finding_at_its_line_without_its_secret(run: Commands) -> None:
+    (run.folder / "bot").write_text("tgramm://123456789:hunter2/42\n", "utf-8")
+    channels = [{"url": "json://127.0.0.1:9/x"}, {"url_file": "bot"}, {"url": "mailto://"}]
+    run.write(city(), collector(notify=[{"crew": "night", "channels": channels}]))
+    result = run("check")
+    assert result.exit_code == 1
+    lines = result.output.splitlines()
+    assert len(lines) == 2
+    assert all("crew 'night': Apprise knows no service by this URL" in line for line in lines)
+    assert "hunter2" not in result.output
+
+
 def test_a_schedule_that_is_missing_is_named(run: Commands) -> None:
     run.write(city(schedule_file="dusk.yaml"), collector())
     result = run("check")
