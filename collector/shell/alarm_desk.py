@@ -128,10 +128,11 @@ class AlarmDesk:
         Raises:
             AlarmStateError: The commit failed; none of the items may be confirmed. The next commit takes it along.
         """
-        effects = self._mind_clocks()
+        self._uncommitted.add(self._mind_clocks())
         for item in items:
-            effects.add(self._engine.step(item))
-        self._commit(effects)
+            # At once: where a later item fails, what this one gave must not be lost, for its repeat gives nothing.
+            self._uncommitted.add(self._engine.step(item))
+        self._commit(Effects())
 
     def online(self, gateway: str, online: Online, received_ms: int) -> None:
         """Take what a gateway or its last will says."""

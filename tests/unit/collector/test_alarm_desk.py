@@ -12,7 +12,8 @@ import yaml
 from click.testing import CliRunner
 
 from collector.cli.alarms import alarms
-from collector.core.alarm_record import Notice
+from collector.core.alarm_record import Effects, Notice
+from collector.core.received import Received
 from collector.shell.alarm_desk import AlarmDesk
 from collector.shell.alarm_store import FILE_NAME, Outgoing, read_alarms
 from collector.shell.desk import AlarmStateError
@@ -115,6 +116,27 @@ def test_nothing_is_published_before_it_is_on_the_disk_and_nothing_is_lost(room:
         ("raised", START_MS + 11_000)
     ]
     assert room.last(TOPIC)[-1] is not None
+    room.desk.close()
+
+
+def test_a_batch_that_fails_takes_nothing_of_those_before_it_along(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    for at_s in range(12):
+        room.second(at_s, LOST if at_s >= 10 else GOOD)
+    really = room.desk._engine.step
+
+    def step(item: Received) -> Effects:
+        if item.gateway == "gw-2":
+            raise ValueError("a rule's defect")
+        return really(item)
+
+    monkeypatch.setattr(room.desk._engine, "step", step)
+    items = [received(LOST, 12, seq=13), received(GOOD, 12, gateway="gw-2", seq=1)]
+    with pytest.raises(ValueError, match="defect"):
+        room.desk.evaluate(items)
+    # The collector tries them one by one; the first was evaluated already.
+    room.desk.evaluate(items[:1])
+    assert "mains-lost" in room.told()
+    assert [row["kind"] for row in read_alarms(room.folder, limit=10)[1] if row["rule"] == "mains-lost"] == ["raised"]
     room.desk.close()
 
 
