@@ -8,7 +8,6 @@ pipe because arguments are seen by every user of the machine. Nothing is printed
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib
 import itertools
 import os
@@ -90,7 +89,11 @@ def bound_answers() -> None:
 
 def end_with_parent(parent_pid: int) -> None:
     """Die when the collector does: what it could not mark as sent goes out again, and once is enough."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # Best effort: where libc cannot be called, the closed pipe ends this process after the message under way.
+    with contextlib.suppress(ImportError, OSError, AttributeError, MemoryError):
+        import ctypes  # noqa: PLC0415 - guarded too
+
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
         sys.exit(1)
 
