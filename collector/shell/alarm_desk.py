@@ -251,7 +251,9 @@ class AlarmDesk:
         for road in self._roads:
             if road.crew not in notice.crews:
                 continue
-            message = render(notice, rule, cabinets, self._wards, self._zone, road.language)
+            # Of a gateway that several crews' cabinets stand behind, each hears of its own.
+            own = tuple(cabinet for cabinet in cabinets if cabinet.crew == road.crew)
+            message = render(notice, rule, own or cabinets, self._wards, self._zone, road.language)
             messages.append(
                 Outgoing(
                     identity=f"{notice.thread}/{notice.kind}{notice.part}/{road.crew}/{road.channel}",

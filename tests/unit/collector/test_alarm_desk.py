@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from collector.core.received import Received
 from collector.shell.alarm_desk import AlarmDesk
 from collector.shell.alarm_store import FILE_NAME, Outgoing, read_alarms
 from collector.shell.desk import AlarmStateError
+from collector.shell.notify import ChannelRoad
+from collector.shell.notify_sender import AppriseSender
 from config.city import City
 from config.rules import load_rules
 from contract.reading import Value
@@ -30,7 +33,15 @@ TOPIC = "city/v1/alarm/c-1/mains-lost"
 class Room:
     """A desk without channels, and what it published."""
 
-    def __init__(self, folder: Path, *, first_s: int = 0, inventory: City = INVENTORY, is_steady: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        first_s: int = 0,
+        inventory: City = INVENTORY,
+        is_steady: bool = False,
+        roads: Sequence[ChannelRoad] = (),
+    ) -> None:
         self.folder = folder
         self.now_ms = START_MS + first_s * 1000
         self.steady_ms = 0
@@ -46,6 +57,7 @@ class Room:
             root="city/v1",
             now_ms=lambda: self.now_ms,
             steady_ms=(lambda: self.steady_ms) if is_steady else None,
+            roads=roads,
         )
         self.desk.connected(self.now_ms)
 
@@ -195,6 +207,20 @@ def test_a_gateway_named_like_one_of_its_cabinets_speaks_for_all_of_them(tmp_pat
     (payload,) = room.last("city/v1/alarm/c-1/gateway-offline")
     assert payload is not None
     assert "cabinet C-2" in payload["text"]["en"]
+    room.desk.close()
+
+
+def test_of_a_silent_gateway_each_crew_hears_of_its_own_cabinets(tmp_path: Path) -> None:
+    behind = (cabinet(1, gateway="gw"), cabinet(2, gateway="gw", meter="m2", io="d2", crew="south"))
+    roads = [ChannelRoad(crew, crew, "en", AppriseSender("json://127.0.0.1:9/")) for crew in ("north", "south")]
+    room = Room(tmp_path, inventory=city(*behind), roads=roads)
+    room.desk.evaluate([received(GOOD, 0, gateway="gw", seq=1)])
+    room.silence(200)
+    with sqlite3.connect(tmp_path / FILE_NAME) as direct:
+        told = dict(direct.execute("SELECT crew, title FROM outbox").fetchall())
+    direct.close()
+    assert "cabinet C-1 [" in told["north"]
+    assert "cabinet C-2 [" in told["south"]
     room.desk.close()
 
 
