@@ -35,8 +35,8 @@ TEXTS: Final = Texts(
             "Đĩa của cơ sở dữ liệu đã đầy: dọn chỗ trống rồi khởi động lại influxd, nếu không nó sẽ từ chối mãi.",
         ),
         "unauthorised": (
-            "Mend username or the password file of the store; it is read again by itself.",
-            "Sửa username hoặc tệp mật khẩu của kho; tệp sẽ tự được đọc lại.",
+            "Mend username or the password file of the store; it is read again by itself (from systemd: restart).",
+            "Sửa username hoặc tệp mật khẩu của kho; tệp sẽ tự được đọc lại (credential của systemd: khởi động lại).",
         ),
         "password_file": (
             "Put the store's password file in place, readable by the collector.",
@@ -83,8 +83,14 @@ TEXTS: Final = Texts(
             "Kiểm tra địa chỉ url và nhật ký của dịch vụ trả lời ở đó.",
         ),
         "broker_login": (
-            "Mend username or password_file below mqtt, or the broker's accounts; the file is read again by itself.",
-            "Sửa username hoặc password_file trong mục mqtt, hoặc tài khoản trên broker; tệp sẽ tự được đọc lại.",
+            (
+                "Mend username or password_file below mqtt, or the broker's accounts; the file is read again by itself "
+                "(a systemd credential: restart)."
+            ),
+            (
+                "Sửa username hoặc password_file trong mục mqtt, hoặc tài khoản trên broker; tệp sẽ tự được đọc lại "
+                "(credential của systemd: khởi động lại)."
+            ),
         ),
         "broker_denied": (
             "Let the broker's access list give this user all topics below the root, to read and to write.",

@@ -29,6 +29,8 @@ MAX_UNACKNOWLEDGED: Final = 20
 MAX_PACKET_BYTES: Final = 4 * 1024 * 1024
 MAX_RETAINED: Final = 100_000
 MAX_TRANSIENT: Final = 10_000
+DENIED_TOLD_S: Final = 60.0
+"""How long a denied message is a trouble: others may be taken meanwhile, and a broker may end the connection."""
 LOOP_PAUSE_S: Final = 1.0
 FETCHES_PER_S: Final = 20.0
 FETCH_BURST: Final = 10.0
@@ -72,6 +74,7 @@ class Broker:
         self._subscribed = False
         self._trouble = ""
         self._denied = ""
+        self._denied_s = 0.0
         self._refusal = ""
         self._silence = ""
         self._tls: _TlsContext | None = None
@@ -95,7 +98,8 @@ class Broker:
     @property
     def trouble(self) -> str:
         """Why there is no connection, or what the broker denies on it, in words; empty while all is well."""
-        return self._trouble or self._denied
+        is_recent = time.monotonic() - self._denied_s < DENIED_TOLD_S
+        return self._trouble or (self._denied if is_recent else "")
 
     @property
     def is_alive(self) -> bool:
@@ -252,7 +256,7 @@ class Broker:
             self._failed(f"the broker denied the subscription of {', '.join(denied)}")
             client.disconnect()
             return
-        self._trouble = self._denied = ""
+        self._trouble = ""
         self._subscribed = True
         self._metrics.add("connects")
         _log.info("broker connected", host=self._mqtt.host, port=self._mqtt.port, protocol=self._protocol.name)
@@ -274,6 +278,7 @@ class Broker:
                 _log.error("publish denied", code=str(code))
             # Confirms among them mean that no gateway ever hears what is stored, and all send it again for ever.
             self._denied = f"the broker denied a message of ours: {code}"
+            self._denied_s = time.monotonic()
         self._acknowledged.put((client, mid))
         self._wake.set()
 
