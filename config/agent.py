@@ -287,7 +287,7 @@ class AgentConfig(StrictModel):
 
     Attributes:
         gateway: Its name: MQTT client id and the certificate's CN.
-        language: Of what the agent says to people.
+        language: Of what the agent says to people; that of the locale if not set.
         place: Where it stands; lighting needs it.
         state_dir: Folder of what must survive a restart: the spool, commands, lockouts.
         runtime_dir: Folder of what lasts until the next boot.
@@ -303,7 +303,7 @@ class AgentConfig(StrictModel):
     """
 
     gateway: Name
-    language: Literal["en", "vi"] = "en"
+    language: Literal["en", "vi"] | None = None
     place: Place | None = None
     state_dir: Path = Path("/var/lib/lamplighter-agent")
     runtime_dir: Path = Path("/run/lamplighter-agent")
