@@ -32,9 +32,7 @@ _Reading = tuple[Value | None, int]
 _UPSERT_SAMPLE: Final = """
     INSERT INTO sample (bucket, series, ts, v, q) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (bucket, series, ts) DO UPDATE SET v = excluded.v, q = excluded.q"""
-_UPSERT_NEWEST_READING: Final = """
-    SELECT max(latest.ts) FROM series JOIN latest ON latest.series = series.id WHERE series.device <> ''"""
-_LATEST: Final = """
+_UPSERT_LATEST: Final = """
     INSERT INTO latest (series, ts, v, q) VALUES (?, ?, ?, ?)
     ON CONFLICT (series) DO UPDATE SET ts = excluded.ts, v = excluded.v, q = excluded.q
     WHERE excluded.ts >= latest.ts"""
