@@ -20,12 +20,15 @@ from typing import Any, Literal
 
 import pytest
 
-from config.agent import SerialLine, TcpLine
+from config.agent import Allowed, DeviceConfig, SerialLine, TcpLine
+from config.profile import load_profile
+from contract.reading import Cause
 from drivers.base import Line, Moment
 from drivers.errors import Fault, FrameError, LineDownError
 from drivers.lines.serial import SerialBusLine, TtyPort
-from drivers.lines.tcp import TcpConnectionLine
+from drivers.lines.tcp import ONE_SHOTS, TcpConnectionLine
 from drivers.modbus.frames import RtuExchange, TcpExchange, crc16, read_pdu
+from drivers.registry import build_driver
 from tests.servers.waiting import free_port
 
 
@@ -348,6 +351,51 @@ def test_cancelling_a_request_frees_the_line_for_the_next() -> None:
             device.gate.set()
             assert isinstance(await polls[2], Moment)
             assert 2 not in device.asked
+
+    run(scenario())
+
+
+def test_a_device_that_closes_after_every_answer_is_met_with_a_connection_each() -> None:
+    asked: list[int] = []
+    serving: list[asyncio.Task[None]] = []
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.append(asyncio.create_task(serve(reader, writer)))
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readexactly(12)
+        asked.append(request[7])
+        answer = b"\1\5" if request[7] < 5 else request[8:]
+        writer.write(request[:4] + bytes((0, 2 + len(answer))) + request[6:8] + answer)
+        # The worst moment to close is when the next request is on its way.
+        with contextlib.suppress(OSError):
+            await reader.read(12)
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+    async def scenario() -> None:
+        server = await asyncio.start_server(connected, "127.0.0.1", 0)
+        config = TcpLine(id="tcp", kind="tcp", host="127.0.0.1", port=server.sockets[0].getsockname()[1], timeout_s=5)
+        line = TcpConnectionLine(config, SystemClock())
+        device = DeviceConfig(id="relay", line="tcp", unit=1, profile="waveshare-relay-d")
+        allowed = [Allowed(point="relay/k1", low=0, high=1)]
+        driver = build_driver(device, load_profile("waveshare-relay-d"), line, SystemClock(), allowed)
+        for _ in range(ONE_SHOTS):
+            block = await driver.read(driver.points)
+            assert block.causes == dict.fromkeys(block.keys[8:], Cause.LINE_DOWN)
+        opened = line.counters.opened
+        for _ in range(5):
+            block = await driver.read(driver.points)
+            assert block.causes == {}
+            assert (block.values[0], block.values[8 + 1]) == (True, False)
+        assert line.counters.opened == opened + 10
+        asked.clear()
+        assert (await driver.write(driver.points[0], True)).value is True
+        assert asked == [5, 1]
+        await line.close()
+        server.close()
+        await asyncio.gather(*serving)
 
     run(scenario())
 
