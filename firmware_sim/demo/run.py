@@ -14,11 +14,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from firmware_sim.demo.dusk import DuskPlace, place_of_dusk
 from firmware_sim.demo.files import GATEWAYS, RTU_CABINET, TCP_CABINET, Ports, write_all
+from firmware_sim.demo.interruption import Interruption
 from firmware_sim.demo.ledger import Account, Ledger, Place, watch
 from firmware_sim.demo.texts import COMMANDS_TO_TRY, TEXTS
 from firmware_sim.demo.webhook import Message, Webhook
@@ -31,8 +32,6 @@ RAISED_MAINS: Final = ("mains-lost", "raised", RTU_CABINET)
 CLEARED_MAINS: Final = ("mains-lost", "cleared", RTU_CABINET)
 RAISED_VOLTAGE: Final = ("overvoltage", "raised", TCP_CABINET)
 CLEARED_VOLTAGE: Final = ("overvoltage", "cleared", TCP_CABINET)
-ENDS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Ctrl-C, `kill`, and a terminal that closes."""
 EXPECTED: Final = {
     RAISED_MAINS: ("MẤT ĐIỆN", "MAINS LOST"),
     CLEARED_MAINS: ("ĐÃ CÓ ĐIỆN LẠI", "MAINS RESTORED"),
@@ -73,6 +72,7 @@ class Demo:
     ports: Ports
     began_s: float
     webhook: Webhook
+    interruption: Interruption
     ledger: Ledger = field(default_factory=Ledger)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
@@ -83,7 +83,7 @@ class Demo:
 
     def start(self, name: str, *arguments: str) -> None:
         """Start a Python module as a process; its output goes to a file in the folder."""
-        with (self.folder / f"{name}.log").open("wb") as log:
+        with (self.folder / f"{name}.log").open("wb") as log, self.interruption.held():
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", *arguments],
                 stdout=log,
@@ -94,8 +94,7 @@ class Demo:
 
     def stop(self) -> None:
         """Stop every process, the agents first; a second Ctrl-C does not hinder it."""
-        for number in ENDS:
-            signal.signal(number, signal.SIG_IGN)
+        self.interruption.ignore()
         for process in reversed(self.processes.values()):
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
@@ -197,14 +196,14 @@ def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
-def prepare(folder: Path, language: str) -> Demo:
+def prepare(folder: Path, language: str, interruption: Interruption) -> Demo:
     """Write the files of a demonstration that begins now."""
     began_s = time.time()
     place = place_of_dusk(datetime.fromtimestamp(began_s, UTC) + timedelta(seconds=DUSK_S))
     webhook = Webhook()
     ports = Ports(broker=free_port(), modbus=free_port(), webhook=webhook.port)
     write_all(folder, place, ports, language)
-    return Demo(folder, language, place, ports, began_s, webhook)
+    return Demo(folder, language, place, ports, began_s, webhook, interruption)
 
 
 def start_parts(demo: Demo) -> None:
@@ -284,24 +283,19 @@ def _wrong(result: Account) -> dict[str, int]:
     return {"lost": result.lost, "stored twice": result.duplicates, "changed": result.changed}
 
 
-def interrupt(_number: int, _frame: object) -> NoReturn:
-    """End as Ctrl-C does, so that no process is left behind."""
-    raise KeyboardInterrupt
-
-
 def run(folder: Path, language: str, *, keep: bool) -> int:
     """Run the demonstration; return the exit code: 0 only if everything was as promised, 130 if interrupted."""
-    for number in ENDS:
-        signal.signal(number, interrupt)
+    interruption = Interruption()
+    interruption.watch()
     try:
-        return _run(folder, language, keep=keep)
+        return _run(folder, language, interruption, keep=keep)
     except KeyboardInterrupt:
         print(f"\n{TEXTS.text('interrupted')}", file=sys.stderr)
         return 130
 
 
-def _run(folder: Path, language: str, *, keep: bool) -> int:
-    demo = prepare(folder, language)
+def _run(folder: Path, language: str, interruption: Interruption, *, keep: bool) -> int:
+    demo = prepare(folder, language, interruption)
     with ExitStack() as stack:
         stack.callback(demo.stop)
         try:

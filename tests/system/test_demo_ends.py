@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -15,8 +16,12 @@ from tests.servers.waiting import wait_until
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / ".demo"
+def folder(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / ".demo"
+    yield folder
+    for left in _of(folder):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(left, signal.SIGKILL)
 
 
 def _start(folder: Path) -> subprocess.Popen[str]:
