@@ -142,7 +142,9 @@ class AlarmDesk:
         """Count silence again, and publish every alarm as it is."""
         self._commit(self._engine.connected(now_ms))
         for shown in self._store.shown():
-            if shown.active or now_ms - shown.changed_ms < RETIRED_MS:
+            # By our own clock: the gateway's, which dates the end, may be days behind.
+            ended_ms = shown.body.get("ended") or shown.changed_ms
+            if shown.active or now_ms - ended_ms < RETIRED_MS:
                 self._show(shown)
 
     def disconnected(self, now_ms: int) -> None:
@@ -240,6 +242,8 @@ class AlarmDesk:
             "acknowledged_by": alarm.acknowledged_by,
             "text": alarm_text(alarm, self._cabinets_of(alarm.rule, alarm.site, alarm.gateway)),
         }
+        if not active:
+            body["ended"] = self._now_ms()
         return Shown(
             site=alarm.site, name=alarm.name, active=active, state=str(alarm.state), changed_ms=changed_ms, body=body
         )

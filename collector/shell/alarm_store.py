@@ -261,7 +261,7 @@ class AlarmStore:
         gone = [shown for shown in self.shown() if shown.active and (shown.site, shown.name) not in active]
         with self._transaction() as database:
             for shown in gone:
-                body = shown.body | {"active": False, "state": "normal", "since": None}
+                body = shown.body | {"active": False, "state": "normal", "since": None, "ended": now_ms}
                 database.execute(
                     "UPDATE alarm SET active = 0, state = 'normal', changed_ms = ?, body = ?"
                     " WHERE site = ? AND name = ?",

@@ -163,6 +163,21 @@ def test_a_new_connection_gets_every_alarm_again(room: Room) -> None:
     room.desk.close()
 
 
+def test_the_end_of_an_alarm_of_a_slow_clock_is_published_again_too(room: Room) -> None:
+    for at_s in range(60):
+        room.now_ms = START_MS + at_s * 1000
+        readings = received(LOST if 10 <= at_s < 30 else GOOD, at_s, seq=at_s + 1, offset_s=-3 * 86_400.0)
+        room.desk.evaluate([readings])
+        room.desk.tick(room.now_ms)
+    room.published.clear()
+    room.desk.connected(room.now_ms)
+    assert room.last(TOPIC) == [None]
+    room.published.clear()
+    room.desk.connected(room.now_ms + 2 * 86_400_000)
+    assert room.last(TOPIC) == []
+    room.desk.close()
+
+
 def test_a_last_will_is_taken_and_gives_no_alarm_by_itself(room: Room) -> None:
     room.desk.online("gw-2", Online(online=False, nonce="n", sw="1", since=START_MS), START_MS)
     room.desk.online("gw-stranger", Online(online=False, nonce="n", sw="1", since=START_MS), START_MS)
