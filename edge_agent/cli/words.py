@@ -199,6 +199,8 @@ TEXTS: Final = Texts(
         "never": ("never", "chưa có"),
         "ago": ("{age} ago", "{age}"),
         "good": ("good", "tốt"),
+        "quality_bad": ("BAD", "HỎNG"),
+        "quality_uncertain": ("UNCERTAIN", "CHƯA CHẮC"),
         "bad_points": ("{count} not good", "{count} không tốt"),
         "set_aside": ("SET ASIDE: {failure}", "TẠM NGỪNG: {failure}"),
         "wrong_type": ("WRONG DEVICE TYPE", "SAI LOẠI THIẾT BỊ"),
