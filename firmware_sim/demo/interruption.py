@@ -21,7 +21,9 @@ class Interruption:
     def watch(self) -> None:
         """Take the signals from now on."""
         for number in ENDS:
-            signal.signal(number, self._received)
+            # nohup, and a shell that starts a job in the background, ask that some of them do nothing.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._received)
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -17,7 +17,8 @@ UNUSED: Any = None
 
 @pytest.fixture
 def interruption() -> Iterator[Interruption]:
-    before = {number: signal.getsignal(number) for number in ENDS}
+    # Whoever runs the tests in the background may ignore some of them.
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in ENDS}
     made = Interruption()
     made.watch()
     yield made
@@ -35,6 +36,15 @@ def test_one_signal_interrupts_and_the_next_does_not_hinder_the_end(
         signal.raise_signal(later)
     assert [signal.getsignal(later) for later in ENDS] == [signal.SIG_IGN] * 3
     assert interruption._came
+
+
+def test_under_nohup_a_closed_terminal_does_not_end_it(interruption: Interruption) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    interruption.watch()
+    signal.raise_signal(signal.SIGHUP)
+    assert not interruption._came
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)
 
 
 def test_a_signal_while_a_process_starts_is_taken_once_it_is_listed(interruption: Interruption) -> None:
