@@ -94,12 +94,12 @@ TEXTS: Final = Texts(
             "{broker}: không có đường mạng tới đó; xem modem, cáp, SIM, VPN.",
         ),
         "broker_silent": (
-            "{broker} does not answer; network, firewall, or a broker that hangs.",
-            "{broker} không trả lời; xem mạng, tường lửa, hoặc máy chủ bị treo.",
+            "{broker} does not answer; network, firewall, a broker that hangs or knows no MQTT 5.",
+            "{broker} không trả lời; xem mạng, tường lửa, máy chủ bị treo hoặc không có MQTT 5.",
         ),
         "broker_closed": (
-            "{broker} closes the connection; does it want TLS (mqtt.tls), or none? ({reason})",
-            "{broker} đóng kết nối; máy chủ đòi TLS (mqtt.tls), hay không dùng TLS? ({reason})",
+            "{broker} closes the connection; TLS wanted or not (mqtt.tls), MQTT 5 spoken? ({reason})",
+            "{broker} đóng kết nối; có dùng TLS không (mqtt.tls), có MQTT 5 không? ({reason})",
         ),
         "broker_broker_unknown": (
             "{broker}: its certificate is not signed by mqtt.tls.ca_file: wrong file, or a false broker.",
