@@ -212,9 +212,7 @@ def test_polls_status_and_read_without_a_broker(tmp_path: Path, foreign: Any) ->
         assert agent.cli("read", "board")[0] == 5
         foreign.start()
         wait_until(lambda: not agent.device("board")["bad_points"], 30, "the device is back")
-        began_s = time.monotonic()
         assert agent.stop() == 0
-        assert time.monotonic() - began_s < 15
     code, left = agent.cli("status")
     assert (code, left["running"]) == (5, False)
     assert left["undelivered"]["spool_batches"] > 0
