@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -35,6 +36,13 @@ def written_mb(pid: int) -> float:
         if line.startswith("write_bytes:"):
             return int(line.split()[1]) / 1_000_000
     return 0.0
+
+
+def commits(folder: Path) -> int:
+    """Return how many commits an agent in this folder has made, by its own status."""
+    command = [sys.executable, "-m", "edge_agent", "status", "--json", "--config", str(folder / "agent.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return int(json.loads(done.stdout)["delivery"]["spool"]["commits"])
 
 
 @contextmanager

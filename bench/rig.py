@@ -37,10 +37,11 @@ class Subscriber:
         else:
             batch = decode_batch(bytes(message.payload))
             count = sum(
-                len(column)
+                value is not None
                 for device, columns in batch.d.items()
-                if device.startswith("dev")
+                if device not in {"agent", "control"}
                 for column in columns.m.values()
+                for value in column
             )
             confirm = Confirm.of({batch.epoch: {batch.seq}})
             client.publish(GatewayTopics(GATEWAY).confirm, encode(confirm), qos=1)

@@ -25,7 +25,7 @@ from collector.shell.gateways import Gateways
 from collector.shell.housekeeping import Housekeeping
 from collector.shell.ingest import Ingest
 from collector.shell.metrics import Metrics
-from collector.shell.records import Records
+from collector.shell.records import Records, open_records
 from collector.shell.store_queue import StoreQueue
 from collector.shell.store_writer import StoreWriter
 from collector.shell.stores import Store
@@ -103,7 +103,7 @@ class Collector:
         self._lock_file = _locked(config.state_dir)
         now_ms = now_ms or wall_clock_ms
         self.metrics = metrics = Metrics()
-        self._records = Records(config.state_dir)
+        self._records = open_records(config.state_dir)
         self.gateways = gateways = Gateways(
             limit=config.limits.gateways, named=named_gateways, known=self._records.gateways()
         )
@@ -167,7 +167,7 @@ class Collector:
             },
             troubles={
                 "broker": lambda: self.broker.trouble,
-                "store": lambda: self.writer.trouble,
+                "store": lambda: self._ended_parts() or self.writer.trouble,
                 "alarms": lambda: self._engine.trouble,
             },
             facts={
@@ -179,6 +179,7 @@ class Collector:
             },
         )
         self._stop = threading.Event()
+        self._is_running = False
         self._engine_thread = threading.Thread(target=self._run_engine, name="engine", daemon=True)
         self._draining = threading.Event()
 
@@ -195,6 +196,7 @@ class Collector:
         self.writer.start()
         self._housekeeping.start()
         self.broker.start()
+        self._is_running = True
         service.notify("READY=1")
         self._stop.wait()
         service.notify("STOPPING=1")
@@ -218,7 +220,7 @@ class Collector:
         self._lock_file.close()
 
     def _run_engine(self) -> None:
-        """Pass after pass; only completed ones feed the watchdog."""
+        """Pass after pass; only completed ones feed the watchdog, and only while every other part runs."""
         interval_s = service.watchdog_interval_s()
         fed_s = 0.0
         while True:
@@ -230,11 +232,23 @@ class Collector:
                 self._draining.wait(0.5)
                 taken = 0
             else:
-                if interval_s is not None and time.monotonic() - fed_s >= interval_s:
+                if interval_s is not None and time.monotonic() - fed_s >= interval_s and not self._ended_parts():
                     fed_s = time.monotonic()
                     service.notify("WATCHDOG=1")
             if self._draining.is_set() and taken == 0:
                 return
+
+    def _ended_parts(self) -> str:
+        """Return what should run and does not, as a trouble: a restart is the only remedy."""
+        if self._stop.is_set():
+            return ""
+        parts = {
+            "broker": self.broker.is_alive,
+            "confirm": self._confirmer.is_alive,
+            "store": self.writer.is_alive,
+        }
+        ended = [name for name, is_alive in parts.items() if not is_alive]
+        return f"part_ended: {', '.join(ended)}" if ended and self._is_running else ""
 
 
 def _locked(state_dir: Path) -> IO[bytes]:

@@ -138,10 +138,10 @@ class SerialLine(StrictModel):
         data_bits: Of each character; Modbus RTU takes 8, Modbus ASCII 7 or 8, SDI-12 takes 7.
         parity: None, even or odd.
         stop_bits: After each character.
+        rs485: Who turns the transceiver from receiving to sending: the adapter by itself (USB adapters, most gateways),
+            or the kernel by RTS, high or low while it sends, as some built-in ports need.
         timeout_s: How long a reply may take to begin.
         quiet_pause_s: Silence after a time-out, in which late answers are thrown away; timeout_s if not set.
-        rs485: The adapter sends only while its driver holds RTS, and the kernel shall switch it for each frame. Most
-            adapters switch by themselves, and refuse this.
     """
 
     id: Name
@@ -152,9 +152,9 @@ class SerialLine(StrictModel):
     data_bits: Literal[7, 8] = 8
     parity: Literal["N", "E", "O"] = "N"
     stop_bits: Literal[1, 2] = 1
+    rs485: Literal["adapter", "rts_high", "rts_low"] = "adapter"
     timeout_s: Annotated[float, Field(gt=0, le=10)] = 0.5
     quiet_pause_s: Annotated[float, Field(ge=0, le=10)] | None = None
-    rs485: bool = False
 
     @property
     def address(self) -> str:
@@ -334,7 +334,7 @@ class AgentConfig(StrictModel):
 
     Attributes:
         gateway: Its name: MQTT client id and the certificate's CN.
-        language: Of what the agent says to people.
+        language: Of what the agent says to people; that of the locale if not set.
         place: Where it stands; lighting needs it.
         state_dir: Folder of what must survive a restart: the spool, commands, lockouts.
         runtime_dir: Folder of what lasts until the next boot.
@@ -350,7 +350,7 @@ class AgentConfig(StrictModel):
     """
 
     gateway: Name
-    language: Literal["en", "vi"] = "en"
+    language: Literal["en", "vi"] | None = None
     place: Place | None = None
     state_dir: Path = Path("/var/lib/lamplighter-agent")
     runtime_dir: Path = Path("/run/lamplighter-agent")

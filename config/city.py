@@ -129,10 +129,16 @@ class City(StrictModel):
         }
         findings = [finding for what, names in known.items() for finding in twice((f"{what}s",), "id", names)]
         seen: set[str] = set()
+        meters: dict[tuple[str, str], str] = {}
         for index, cabinet in enumerate(self.cabinets):
             if cabinet.id in seen:
                 findings.append(At(("cabinets", index, "id"), TEXTS.text("cabinet_twice", name=cabinet.id)))
             seen.add(cabinet.id)
+            if cabinet.devices.meter is not None:
+                owner = meters.setdefault((cabinet.gateway, cabinet.devices.meter), cabinet.id)
+                if owner != cabinet.id:
+                    facts = {"meter": f"{cabinet.gateway}/{cabinet.devices.meter}", "cabinet": owner}
+                    findings.append(At(("cabinets", index, "devices", "meter"), TEXTS.text("meter_twice", **facts)))
             for what, name in (("crew", cabinet.crew), ("ward", cabinet.ward), ("feeder", cabinet.feeder)):
                 if name is not None and name not in known[what]:
                     findings.append(At(("cabinets", index, what), no_such(what, name, known[what])))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -38,6 +39,7 @@ class InfluxStore(StrictModel):
         retention_policy: The database's default if not set.
         username: If the database asks for one.
         password_file: Its first line is the password.
+        ca_file: Certificates (PEM) of the authority that signed the server's; those of the system if not set.
         batch_rows: Most lines of one request.
         batch_interval_s: Longest time that a line waits for others.
         timeout_s: How long a request may take.
@@ -49,6 +51,7 @@ class InfluxStore(StrictModel):
     retention_policy: str | None = None
     username: str | None = None
     password_file: Path | None = None
+    ca_file: Path | None = None
     batch_rows: Annotated[int, Field(ge=1, le=10_000)] = 5000
     batch_interval_s: Annotated[float, Field(ge=0.01, le=60)] = 0.2
     timeout_s: Annotated[float, Field(gt=0, le=120)] = 10.0
@@ -56,7 +59,11 @@ class InfluxStore(StrictModel):
     @field_validator("url")
     @classmethod
     def _without_password(cls, url: str) -> str:
-        if not re.match(r"^https?://[^/@]+(/.*)?$", url):
+        try:
+            is_possible = bool(urlsplit(url).hostname) and urlsplit(url).port != 0
+        except ValueError:
+            is_possible = False
+        if not is_possible or not re.fullmatch(r"https?://[^/@?#\s]+(/[^?#\s]*)?", url):
             raise ValueError(TEXTS.text("store_url"))
         return url.rstrip("/")
 

@@ -4,25 +4,42 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final, Literal, get_args
 
 Language = Literal["en", "vi"]
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 ENVIRONMENT_VARIABLE: Final = "LAMPLIGHTER_LANG"
+MAX_SCANNED_BYTES: Final = 65_536
 
 
-def choose_language(arguments: Sequence[str], environment: Mapping[str, str]) -> Language:
-    """Return the language that was asked for: `--lang`, then LAMPLIGHTER_LANG, LC_ALL, LC_MESSAGES, LANG, else en.
+_LINE: Final = re.compile(rb"^language:[ \t]*['\"]?(en|vi)\b", re.MULTILINE)
 
+
+class _Preference:
+    """What the configuration of this process asks for."""
+
+    language: Language | None = None
+
+
+def choose_language(
+    arguments: Sequence[str], environment: Mapping[str, str], preferred: Language | None = None
+) -> Language:
+    """Return the language that was asked for.
+
+    `--lang`, then LAMPLIGHTER_LANG, then the configuration's (`preferred`), then LC_ALL, LC_MESSAGES, LANG, else en.
     Command lines need it before they parse, because their help texts are written in it.
     """
     asked = [
         *(value for flag, value in itertools.pairwise(arguments) if flag == "--lang"),
         *(argument.removeprefix("--lang=") for argument in arguments if argument.startswith("--lang=")),
-        *(environment.get(name, "") for name in (ENVIRONMENT_VARIABLE, "LC_ALL", "LC_MESSAGES", "LANG")),
+        environment.get(ENVIRONMENT_VARIABLE, ""),
+        preferred or "",
+        *(environment.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG")),
     ]
     for value in asked:
         for language in LANGUAGES:
@@ -32,8 +49,19 @@ def choose_language(arguments: Sequence[str], environment: Mapping[str, str]) ->
 
 
 def process_language() -> Language:
-    """Return the language of this process, from its arguments and environment."""
-    return choose_language(sys.argv[1:], os.environ)
+    """Return the language of this process, from its arguments, its environment and the file it works by."""
+    return choose_language(sys.argv[1:], os.environ, _Preference.language)
+
+
+def prefer_language_of(file: Path) -> None:
+    """Let this process speak as the line `language:` of its file asks; also where the rest of the file is wrong."""
+    try:
+        with file.open("rb") as stream:
+            asked = _LINE.search(stream.read(MAX_SCANNED_BYTES))
+    except OSError:
+        return
+    if asked:
+        _Preference.language = "vi" if asked[1] == b"vi" else "en"
 
 
 class Texts:

@@ -6,7 +6,7 @@ A rule file describes one alarm of every site that has the points it needs. A ne
 from __future__ import annotations
 
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Final, Literal, get_args
@@ -14,6 +14,7 @@ from typing import Annotated, Final, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from config.agent import PointId
+from config.document import read_document
 from config.errors import ConfigErrors, ConfigProblem
 from config.loader import StrictModel, load_document
 from config.points import Name
@@ -207,6 +208,28 @@ def shipped_rules() -> tuple[Path, ...]:
     return tuple(file for file in sorted(folder.glob("*.yaml")) if not file.name.endswith(TEST_SUFFIX))
 
 
+def _problem(file: Path, key: str, message: str) -> ConfigProblem:
+    """Return a finding at a key of a rule file that has been read before."""
+    mark = read_document(file.read_text("utf-8"), file).mark((key,))
+    return ConfigProblem(file, mark.line + 1, mark.column + 1, message)
+
+
+def _circles(loaded: Mapping[Path, Rule]) -> list[ConfigProblem]:
+    """Find a rule that explains itself by way of others: all of them active, each would hide the next."""
+    causes = {rule.rule: rule.suppressed_by for rule in loaded.values()}
+    for file, rule in loaded.items():
+        ways: list[tuple[str, ...]] = [(rule.rule, cause) for cause in rule.suppressed_by]
+        seen: set[str] = set()
+        while ways:
+            way = ways.pop()
+            if way[-1] == rule.rule:
+                return [_problem(file, "suppressed_by", TEXTS.text("suppressed_in_a_circle", names=" > ".join(way)))]
+            if way[-1] not in seen:
+                seen.add(way[-1])
+                ways += [(*way, cause) for cause in causes[way[-1]]]
+    return []
+
+
 def load_rules(rule_files: Sequence[Path] | None = None) -> tuple[Rule, ...]:
     """Read rule files, those that the software ships if None.
 
@@ -223,14 +246,15 @@ def load_rules(rule_files: Sequence[Path] | None = None) -> tuple[Rule, ...]:
     names = [rule.rule for rule in loaded.values()]
     for file, rule in loaded.items():
         if names.count(rule.rule) > 1:
-            problems.append(ConfigProblem(file, 1, 1, TEXTS.text("rule_twice", rule=rule.rule)))
+            problems.append(_problem(file, "rule", TEXTS.text("rule_twice", rule=rule.rule)))
         unknown = sorted(set(rule.suppressed_by) - set(names))
         if unknown and not problems:
             message = TEXTS.text("no_suppressor", unknown=", ".join(unknown), names=", ".join(names))
-            problems.append(ConfigProblem(file, 1, 1, message))
-    kinds = [rule.kind for rule in loaded.values()]
-    if kinds.count("gateway_offline") > 1:
-        problems.append(ConfigProblem(next(iter(loaded)), 1, 1, TEXTS.text("one_offline_rule")))
+            problems.append(_problem(file, "suppressed_by", message))
+    if not problems:
+        problems += _circles(loaded)
+    offline = [file for file, rule in loaded.items() if rule.kind == "gateway_offline"]
+    problems += [_problem(file, "kind", TEXTS.text("one_offline_rule")) for file in offline[1:]]
     if len(loaded) > MAX_RULES:
         problems.append(
             ConfigProblem(next(iter(loaded)), 1, 1, TEXTS.text("too_many_rules", count=len(loaded), most=MAX_RULES))

@@ -216,6 +216,10 @@ _AGREEMENT: Final = {
         "địa chỉ {unit} trên đường truyền '{line}' đã là thiết bị '{device}': hai thiết bị cùng địa chỉ gây nhiễu nhau",
     ),
     "cabinet_twice": ("cabinet '{name}' stands twice", "tủ '{name}' có hai lần"),
+    "meter_twice": (
+        "{meter} is already the meter of cabinet '{cabinet}': both would raise the same alarms",
+        "{meter} đã là công tơ của tủ '{cabinet}': cả hai tủ sẽ phát cùng báo động",
+    ),
     "store_url": (
         "write http://host:port or https://host:port; the user stands in username",
         "hãy ghi http://máy:cổng hoặc https://máy:cổng; tên người dùng ghi ở username",
@@ -287,6 +291,10 @@ _AGREEMENT: Final = {
     "no_suppressor": (
         "suppressed_by names {unknown}; there are: {names}",
         "suppressed_by ghi {unknown}; hiện có: {names}",
+    ),
+    "suppressed_in_a_circle": (
+        "suppressed_by goes in a circle, so that nobody would be told of any: {names}",
+        "suppressed_by tạo thành vòng lặp, sẽ không có cảnh báo nào được gửi: {names}",
     ),
     "one_offline_rule": (
         "more than one rule of kind gateway_offline",

@@ -24,6 +24,8 @@ MAX_OFFSET_MINUTES: Final = 360
 HORIZON_DAYS: Final = 400
 """How far `next_change_ms` looks: past a year nothing new comes."""
 
+NO_TIME: Final = "'{given}' is no time: write 18:45, sunset, sunset-10 or sunrise+5"
+
 _CLOCK = re.compile(r"^([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$")
 _SUN = re.compile(r"^(sunset|sunrise)(?:\s*([+-])\s*(\d{1,3}))?$")
 _DAY_MS: Final = 86_400_000
@@ -85,15 +87,15 @@ class Moment(_Frozen):
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, value: Any) -> Any:
+        if isinstance(value, bool | int | float):
+            raise _refused("no_time", NO_TIME, given=str(value))
         return {"at": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _readable(self) -> Moment:
         sun = _SUN.match(self.at)
         if _clock_seconds(self.at) is None and not sun:
-            raise _refused(
-                "no_time", "'{given}' is no time: write 18:45, sunset, sunset-10 or sunrise+5", given=self.at
-            )
+            raise _refused("no_time", NO_TIME, given=self.at)
         if sun and int(sun.group(3) or 0) > MAX_OFFSET_MINUTES:
             told = "'{given}': at most {minutes} minutes from the sun's event"
             raise _refused("far_from_sun", told, given=self.at, minutes=MAX_OFFSET_MINUTES)

@@ -21,6 +21,10 @@ TEXTS: Final = Texts(
             "{port}: không có quyền; hãy thêm người dùng của tác nhân vào nhóm của thiết bị (dialout)",
         ),
         "port_unusable": ("{port}: cannot be opened: {reason}", "{port}: không mở được: {reason}"),
+        "port_no_rs485": (
+            "{port}: its driver cannot turn the direction (rs485: {mode}); leave rs485 out if the adapter does it",
+            "{port}: trình điều khiển không đổi được chiều (rs485: {mode}); hãy bỏ rs485 nếu bộ chuyển đổi tự làm",
+        ),
         "port_lost": ("{port}: {reason}", "{port}: {reason} (mất cổng nối tiếp)"),
         "port_stuck": (
             "{port}: took {taken} of {count} bytes; it does not send",
@@ -80,16 +84,16 @@ TEXTS: Final = Texts(
             "địa chỉ {unit}, hàm {function}: xác nhận sai: {found}, lẽ ra {wanted}",
         ),
         "exception": (
-            "{device}: unit {unit}, function {function}: exception {code}: {meaning}",
-            "{device}: địa chỉ {unit}, hàm {function}: mã ngoại lệ {code}: {meaning}",
+            "unit {unit}, function {function}: exception {code}: {meaning}",
+            "địa chỉ {unit}, hàm {function}: mã ngoại lệ {code}: {meaning}",
         ),
         "wrong_device": (
-            "{device} is not the device of its profile: {profile} has {point} {wanted}, this one shows {found}",
-            "{device}: không đúng thiết bị của hồ sơ: {profile} cho {point} {wanted}, máy này cho {found}",
+            "not the device of its profile: {profile} has {point} {wanted}, this one shows {found}",
+            "không đúng thiết bị của hồ sơ: {profile} cho {point} {wanted}, máy này cho {found}",
         ),
         "wrong_device_refuses": (
-            "{device} is not the device of its profile: {profile} has {point} {wanted}; {reason}",
-            "{device}: không đúng thiết bị của hồ sơ: {profile} cho {point} {wanted}; {reason}",
+            "not the device of its profile: {profile} has {point} {wanted}; {reason}",
+            "không đúng thiết bị của hồ sơ: {profile} cho {point} {wanted}; {reason}",
         ),
         "wanted_range": ("{low} to {high}", "{low} đến {high}"),
         "wanted_text": ("beginning with '{begins}'", "bắt đầu bằng '{begins}'"),

@@ -31,6 +31,7 @@ from edge_agent.shell.lighting import Lighting
 from edge_agent.shell.poller import Poller
 from edge_agent.shell.schedule_file import ScheduleFile
 from edge_agent.shell.service import ServiceNotifier
+from edge_agent.shell.sole_agent import SoleAgent
 from edge_agent.shell.trusted_time import TrustedTime
 
 READ_TIMEOUT_S: Final = 30.0
@@ -126,6 +127,7 @@ class Agent:
                 sink=self._delivery.accept,
             )
             self._use_schedule(loaded.schedule)
+        self._sole = SoleAgent(config.state_dir)
         self._control = ControlServer(socket_path(config.runtime_dir), self._answer)
 
     async def run(self) -> None:
@@ -140,6 +142,7 @@ class Agent:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
+        self._sole.hold()
         await self._control.open()
         delivery = asyncio.create_task(self._delivery.run(), name="delivery")
         workers = [asyncio.create_task(part, name=name) for name, part in self._parts().items()]
@@ -178,6 +181,7 @@ class Agent:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._fleet.close(), STOP_TIMEOUT_S)
         self._journal.close()
+        self._sole.release()
         _log.info("agent stopped")
 
     def _reload_soon(self) -> None:
@@ -336,14 +340,16 @@ def undelivered(delivered: Mapping[str, object]) -> dict[str, float | None]:
 
 
 async def read_device(device: Device, keys: list[str]) -> list[Reading]:
-    """Read points of a device now; all of them without keys.
+    """Read points of a device now; all of them without keys. Its type is proved first.
 
     Raises:
         KeyError: The device has no such point.
-        DriverError: It does not answer.
+        DriverError: It does not answer, or is not what its profile says: its registers mean something else.
     """
     points = tuple(device.by_key[key] for key in keys) or device.driver.points
-    block = await asyncio.wait_for(device.driver.read(points), READ_TIMEOUT_S + device.patience_s)
+    async with asyncio.timeout(READ_TIMEOUT_S + device.patience_s):
+        await device.driver.probe()
+        block = await device.driver.read(points)
     return list(block.readings())
 
 

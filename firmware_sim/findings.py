@@ -41,6 +41,7 @@ TEXTS: Final = Texts(
         ),
         "twice": ("{what} {name} stands twice", "{what} {name} có hai lần"),
         "unit_on_line": ("{unit} on line {line}", "{unit} trên đường truyền {line}"),
+        "no_scenario": ("there is no file {file}", "không có tệp {file}"),
         "one_relay": ("a cabinet has one relay board", "mỗi tủ chỉ có một mô-đun rơ-le"),
         "delays": ("'delay_max_s' is below 'delay_s'", "'delay_max_s' nhỏ hơn 'delay_s'"),
         "units_end": (

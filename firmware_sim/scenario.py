@@ -94,6 +94,20 @@ def load_config(file: Path) -> SimulatorConfig:
     return config
 
 
+def named_scenario(file: Path, config: SimulatorConfig) -> Path | None:
+    """Return the scenario that a configuration names, seen from its own folder.
+
+    Raises:
+        ConfigErrors: There is no such file; at the line that names it.
+    """
+    if config.scenario is None:
+        return None
+    named = file.parent / config.scenario
+    if not named.is_file():
+        raise ConfigErrors([Positions(file).problem(("scenario",), TEXTS.text("no_scenario", file=named))])
+    return named
+
+
 def _contradictions(config: SimulatorConfig) -> list[tuple[Location, str]]:
     """Return what only the whole file shows: lines that are not there, numbers and names given twice."""
     findings: list[tuple[Location, str]] = []

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -18,8 +19,10 @@ _NO_SKIP = "a test may not be skipped or expected to fail: make it pass or remov
 
 
 def pytest_configure() -> None:
-    """Let programs and child processes speak English, whatever the language of whoever runs the tests."""
+    """Let programs and child processes speak English, and let no test judge how fast or busy the machine is."""
     os.environ["LAMPLIGHTER_LANG"] = "en"
+    settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

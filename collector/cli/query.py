@@ -30,6 +30,7 @@ from collector.shell.stores.base import Sample, SeriesName, StoreRefusedError, S
 from config.city import City
 from config.errors import ConfigErrors
 from config.loader import load_document
+from contract.reading import NAME_PATTERN
 
 MAX_LIMIT: Final = 10_000_000
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -60,6 +61,9 @@ def query(
     as_json: bool,
 ) -> None:
     """Show readings of a time span, oldest first."""
+    for option, name in (("--gw", gateway), ("--device", device), ("--point", point)):
+        if name is not None and not re.fullmatch(NAME_PATTERN, name):
+            raise click.BadParameter(text("bad_name", text=name), param_hint=option)
     config = load_config(config_file)
     zone = _city_zone(config.city_file)
     from_ms, to_ms = _span(last, first, end, zone, time.time_ns() // 1_000_000)
@@ -73,8 +77,6 @@ def query(
         raise UnreachableFailure(text("store_unavailable", error=error)) from error
     except StoreRefusedError as error:
         raise RefusedFailure(text("store_refused", error=error)) from error
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
     is_truncated = len(found) > limit
     readings = [_reading(name, sample) for _, name, sample in found[-limit:]]
     if as_json:

@@ -35,8 +35,8 @@ TEXTS: Final = Texts(
             "Đĩa của cơ sở dữ liệu đã đầy: dọn chỗ trống rồi khởi động lại influxd, nếu không nó sẽ từ chối mãi.",
         ),
         "unauthorised": (
-            "Mend username or the password file of the store; it is read again by itself.",
-            "Sửa username hoặc tệp mật khẩu của kho; tệp sẽ tự được đọc lại.",
+            "Mend username or the password file of the store; it is read again by itself (from systemd: restart).",
+            "Sửa username hoặc tệp mật khẩu của kho; tệp sẽ tự được đọc lại (credential của systemd: khởi động lại).",
         ),
         "password_file": (
             "Put the store's password file in place, readable by the collector.",
@@ -74,13 +74,23 @@ TEXTS: Final = Texts(
             "A defect of the software: report it with the lines of the log. Other readings go on.",
             "Lỗi phần mềm: hãy báo kèm nhật ký. Các số đo khác vẫn tiếp tục.",
         ),
+        "part_ended": (
+            "A defect of the software ended a part of the collector: restart it (systemd does), and report the log.",
+            "Lỗi phần mềm làm dừng một phần của bộ thu thập: khởi động lại (systemd tự làm) và báo kèm nhật ký.",
+        ),
         "store": (
             "Look at the address in url and at the log of what answers there.",
             "Kiểm tra địa chỉ url và nhật ký của dịch vụ trả lời ở đó.",
         ),
         "broker_login": (
-            "Mend username or password_file below mqtt, or the broker's accounts; the file is read again by itself.",
-            "Sửa username hoặc password_file trong mục mqtt, hoặc tài khoản trên broker; tệp sẽ tự được đọc lại.",
+            (
+                "Mend username or password_file below mqtt, or the broker's accounts; the file is read again by itself "
+                "(a systemd credential: restart)."
+            ),
+            (
+                "Sửa username hoặc password_file trong mục mqtt, hoặc tài khoản trên broker; tệp sẽ tự được đọc lại "
+                "(credential của systemd: khởi động lại)."
+            ),
         ),
         "broker_denied": (
             "Let the broker's access list give this user all topics below the root, to read and to write.",

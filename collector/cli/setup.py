@@ -23,7 +23,7 @@ class Setup:
     """A configuration whose files were read; every path in it is resolved.
 
     Attributes:
-        findings: What is allowed, but nobody wants: a crew that nobody can reach.
+        findings: What is allowed, but nobody wants: a crew that nobody can reach, an address of no known service.
     """
 
     file: Path
@@ -63,7 +63,8 @@ def load_setup(file: Path) -> Setup:
             problems += error.problems
     if problems or config is None or city is None or rules is None:
         raise ConfigFailure("\n".join(str(problem) for problem in sorted(problems)))
-    return Setup(file, config, city, rules, tuple(_silent_crews(config, city, file)))
+    findings = (*_silent_crews(config, city, file), *_unknown_services(config, file))
+    return Setup(file, config, city, rules, findings)
 
 
 def load_config(file: Path) -> CollectorConfig:
@@ -88,7 +89,8 @@ def resolved(config: CollectorConfig, base: Path) -> CollectorConfig:
     if isinstance(store, SqliteStore):
         new_store: SqliteStore | InfluxStore = store.model_copy(update={"file": _at(base, store.file)})
     else:
-        new_store = store.model_copy(update={"password_file": _at(base, store.password_file)})
+        files = {name: _at(base, getattr(store, name)) for name in ("password_file", "ca_file")}
+        new_store = store.model_copy(update=files)
     notify = tuple(
         crew.model_copy(
             update={
@@ -135,7 +137,7 @@ def _unreadable(config: CollectorConfig, file: Path) -> list[ConfigProblem]:
         tls = config.mqtt.tls
         named += [(("mqtt", "tls", name), getattr(tls, name)) for name in ("ca_file", "cert_file", "key_file")]
     if isinstance(config.store, InfluxStore):
-        named.append((("store", "password_file"), config.store.password_file))
+        named += [(("store", name), getattr(config.store, name)) for name in ("password_file", "ca_file")]
     for number, crew in enumerate(config.notify):
         for index, channel in enumerate(crew.channels):
             named.append((("notify", number, "channels", index, "url_file"), channel.url_file))
@@ -189,4 +191,29 @@ def _silent_crews(config: CollectorConfig, city: City, file: Path) -> list[Confi
         _problem(file, ("notify",), text("crew_without_channels", crew=crew, cabinets=count))
         for crew, count in sorted(cabinets.items())
         if crew not in reachable
+    ]
+
+
+def _unknown_services(config: CollectorConfig, file: Path) -> list[ConfigProblem]:
+    """Find the channels that could never deliver a message; their URLs are not shown, since they may be secrets."""
+    # Not needed by commands that only look at what was written.
+    from collector.shell.notify import channel_url
+    from collector.shell.notify_sender import understood
+
+    named = [
+        (
+            crew,
+            ("notify", number, "channels", index, "url_file" if channel.url is None else "url"),
+            channel_url(channel),
+        )
+        for number, crew in enumerate(config.notify)
+        for index, channel in enumerate(crew.channels)
+    ]
+    if not named:
+        return []
+    answers = understood([url for _, _, url in named])
+    return [
+        _problem(file, keys, text("unknown_service", crew=crew.crew))
+        for (crew, keys, _), is_understood in zip(named, answers, strict=True)
+        if not is_understood
     ]

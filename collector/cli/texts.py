@@ -60,6 +60,10 @@ TEXTS: Final = Texts(
             "crew '{crew}' looks after {cabinets} cabinets, but 'notify' has no channel for it: nobody would be told",
             "tổ '{crew}' phụ trách {cabinets} tủ điện nhưng 'notify' không có kênh cho tổ này: sẽ không ai được báo",
         ),
+        "unknown_service": (
+            "crew '{crew}': Apprise knows no service by this URL, or it lacks a part: nobody would be told by it",
+            "tổ '{crew}': Apprise không nhận ra dịch vụ của URL này, hoặc URL thiếu phần: sẽ không ai được báo qua đó",
+        ),
         "unknown_crew": (
             "there is no crew '{crew}' in {city_file}; there are: {known}",
             "không có tổ '{crew}' trong {city_file}; chỉ có: {known}",
@@ -88,6 +92,10 @@ TEXTS: Final = Texts(
         "bad_time": (
             "'{text}' is no time: write 2026-11-24T18:30 or 2026-11-24T18:30:00+07:00",
             "'{text}' không phải thời điểm: hãy viết 2026-11-24T18:30 hoặc 2026-11-24T18:30:00+07:00",
+        ),
+        "bad_name": (
+            "'{text}' is no name: 1 to 64 of a-z 0-9 - _, beginning with a letter or digit",
+            "'{text}' không phải tên hợp lệ: 1 đến 64 ký tự a-z 0-9 - _, bắt đầu bằng chữ hoặc số",
         ),
         "last_or_from": ("give either --last or --from and --to", "chỉ dùng --last, hoặc dùng --from và --to"),
         "nothing_found": ("Nothing stored matches.", "Không có số đo nào phù hợp."),

@@ -242,8 +242,7 @@ class AlarmEngine:
                 alarm.late_evidence = late
             if verdict is Verdict.PRESENT:
                 alarm.late = alarm.late and late
-                if not alarm.watch.active or alarm.notice != "told":
-                    alarm.facts = facts_of(gateway.live.views[key[0]], alarm.rule)
+                self._present(gateway, alarm, at_ms, received_ms, effects)
             change = alarm.watch.observe(verdict, at_ms, on_ms, off_ms)
             if change is not None and change.kind == "cleared":
                 is_brief = alarm.notice == "held"
@@ -251,6 +250,17 @@ class AlarmEngine:
                 alarm.facts = with_cause(facts, alarm.facts) if is_brief else facts
             self._apply(gateway, alarm, change, received_ms, effects)
         gateway.tick_clock(at_ms, received_ms)
+
+    def _present(self, gateway: GatewayState, alarm: Alarm, at_ms: int, now_ms: int, effects: Effects) -> None:
+        """Take the facts of a condition that holds; once crews were told, they change only where it grows worse."""
+        facts = facts_of(gateway.live.views[alarm.site], alarm.rule)
+        if not alarm.watch.active or alarm.notice != "told":
+            alarm.facts, alarm.worse_ms = facts, None
+        elif alarm.grows_worse(facts, at_ms, round(alarm.rule.on_delay_s * 1000)):
+            alarm.facts, alarm.worse_ms = facts, None
+            self._book.plan.worse(gateway, alarm, now_ms, effects)
+            effects.alarms[alarm.key] = alarm
+            effects.gateways.add(gateway.name)
 
     def _apply(self, gateway: GatewayState, alarm: Alarm, change: Change | None, now_ms: int, effects: Effects) -> None:
         if change is not None:

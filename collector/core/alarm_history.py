@@ -14,7 +14,7 @@ from collector.core.alarm_notices import explained_in_history
 from collector.core.alarm_record import Effects, Key
 from collector.core.alarm_timeline import HistoryLine, Timeline
 from collector.core.alarm_watch import Change, Verdict, Watch
-from collector.core.rules_evidence import CabinetView, facts_of, with_cause
+from collector.core.rules_evidence import CabinetView, facts_of, judge, with_cause
 from contract.reading import Block
 
 STRETCH_GAP_MS: Final = 150_000
@@ -152,7 +152,10 @@ def _join(
 
 
 def close(book: AlarmBook, gateway: GatewayState, now_ms: int, effects: Effects) -> None:
-    """End a stretch: what still held at its end and is not so where the live line resumed ended there."""
+    """End a stretch: what still held at its end and is not so where the live line resumed ended there.
+
+    Where the live line ran all the time (batches changed places), it ended with the stretch if the live line denies it.
+    """
     line = gateway.history
     if line is None:
         return
@@ -160,8 +163,11 @@ def close(book: AlarmBook, gateway: GatewayState, now_ms: int, effects: Effects)
         alarm = gateway.alarms[key]
         resumed_ms = gateway.resumed_ms
         follows = line.last_at_ms <= resumed_ms <= line.last_at_ms + STRETCH_GAP_MS
-        if follows and key not in line.known and not alarm.watch.active and alarm.watch.pending_ms is None:
-            change = Change("cleared", resumed_ms, watch.since_ms or resumed_ms)
+        inside = gateway.clock is not None and resumed_ms < line.last_at_ms < gateway.clock[0]
+        denied = inside and judge(gateway.live.views[key[0]], alarm.rule) is Verdict.ABSENT
+        if (follows or denied) and key not in line.known and not alarm.watch.active and alarm.watch.pending_ms is None:
+            end_ms = resumed_ms if follows else line.last_at_ms
+            change = Change("cleared", end_ms, watch.since_ms or end_ms)
             _apply(book, gateway, line, key, change, gateway.live.views[key[0]], now_ms, effects)
     gateway.history = None
     effects.gateways.add(gateway.name)

@@ -74,6 +74,12 @@ class NoticePlan:
             alarm.notice, alarm.hold_until_ms = "told", None
             self._give("raised", gateway, alarm, since_ms, None, now_ms, effects)
 
+    def worse(self, gateway: GatewayState, alarm: Alarm, now_ms: int, effects: Effects) -> None:
+        """Tell again of an alarm that crews know of: more of the cabinet's phases are missing."""
+        if alarm.state not in _HIDDEN and self.window_open(gateway, alarm, now_ms, now_ms):
+            since_ms = alarm.watch.since_ms or now_ms
+            self._give("raised", gateway, alarm, since_ms, None, now_ms, effects, part=alarm.facts.get("phases", ""))
+
     def cleared(
         self, gateway: GatewayState | None, alarm: Alarm, since_ms: int, until_ms: int, now_ms: int, effects: Effects
     ) -> None:
@@ -116,6 +122,7 @@ class NoticePlan:
         thread: str | None = None,
         late: bool | None = None,
         facts: dict[str, str] | None = None,
+        part: str = "",
     ) -> None:
         cabinets = self.cabinets_of(gateway, alarm)
         crews = tuple(dict.fromkeys(cabinet.crew for cabinet in cabinets)) or self._all_crews
@@ -135,6 +142,7 @@ class NoticePlan:
                 wakes=kind != "brief",
                 at_ms=now_ms,
                 facts=dict(alarm.facts if facts is None else facts),
+                part=part,
             )
         )
 

@@ -54,6 +54,7 @@ class Notice:
         until_ms: When it ended; None in a notice of kind `raised`.
         wakes: False for what is over already: it may wait for the morning.
         at_ms: When it was decided.
+        part: What tells one notice of a kind from another of the same thread: the phases of an alarm that grew worse.
     """
 
     kind: NoticeKind
@@ -70,6 +71,7 @@ class Notice:
     wakes: bool
     at_ms: int
     facts: dict[str, str]
+    part: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,6 +86,7 @@ class Alarm:
         late_evidence: Whether its newest evidence was late (sent more than 60 s after it was observed).
         late: Whether it was raised by late evidence and not confirmed by newer.
         episodes: (since, until) of the last times it was active, which late readings may tell of again.
+        worse_ms: Event time since which phases are missing that crews were not told of.
     """
 
     rule: Rule
@@ -102,6 +105,7 @@ class Alarm:
     acknowledged_by: str = ""
     facts: dict[str, str] = field(default_factory=dict)
     episodes: list[tuple[int, int]] = field(default_factory=list)
+    worse_ms: int | None = None
 
     def __post_init__(self) -> None:
         self.name = self.name or self.rule.rule
@@ -110,6 +114,16 @@ class Alarm:
     def key(self) -> Key:
         """(site, name)."""
         return self.site, self.name
+
+    def grows_worse(self, facts: dict[str, str], at_ms: int, on_delay_ms: int) -> bool:
+        """Whether phases are missing, for the on-delay by now, that the facts that were told do not name."""
+        told, missing = (set(kept.get("phases", "").split(", ")) for kept in (self.facts, facts))
+        if missing <= told | {""}:
+            self.worse_ms = None
+            return False
+        if self.worse_ms is None:
+            self.worse_ms = at_ms
+        return at_ms - self.worse_ms >= on_delay_ms
 
     def remember(self, since_ms: int, until_ms: int) -> None:
         """Keep one episode; the oldest go."""

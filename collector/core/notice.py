@@ -28,7 +28,8 @@ TEXTS: Final = Texts(
         "more": ("and {count} more", "và {count} tủ khác"),
         "since": ("since {time} ({duration})", "từ {time} ({duration})"),
         "over": ("{time}, after {duration} (since {since})", "lúc {time}, sau {duration} (từ {since})"),
-        "brief": ("{since} to {time} ({duration}), over", "từ {since} đến {time} ({duration}), đã hết"),
+        "brief": ("{since} to {time} ({duration})", "từ {since} đến {time} ({duration})"),
+        "is_over": ("{words} (over)", "{words} (đã hết)"),
         "late": ("learned late", "nhận tin muộn"),
         "on_day": ("{time} on {date:%Y-%m-%d}", "{time} ngày {date:%d/%m}"),
         "days": ("{days} d {hours} h", "{days} ngày {hours} giờ"),
@@ -215,6 +216,9 @@ def render(
     is_fleet = notice.name == FLEET_NAME
     tag = thread_tag(notice.thread)
     words = headline(rule, notice.name, notice.facts, language, is_over=notice.kind == "restored")
+    if notice.kind == "brief":
+        # A phone shows the title alone: at night it must not read as an outage that lasts.
+        words = TEXTS.text("is_over", language, words=words)
     where = _where(rule, notice.name, notice.site, cabinets, language)
     advice = rule.fleet_advice if rule.kind == "gateway_offline" and is_fleet else rule.advice
     ward = ", ".join(dict.fromkeys(wards.get(cabinet.ward, cabinet.ward) for cabinet in cabinets[:CABINETS_NAMED]))

@@ -30,6 +30,8 @@ LAMPS_DUE: Final = "control/lamps_due"
 POWER_SOURCE: Final = "agent/power_source"
 MUTE_AFTER_MS: Final = 60_000
 """How long after the mains input came back a meter may take to answer before it is judged without."""
+SILENT_POLLS: Final = 3
+"""Failed polls one after another that are no noise any more."""
 COUNT_LIMIT: Final = 1_000
 """Where counts of polls stop counting."""
 
@@ -101,14 +103,14 @@ class CabinetView:
         io = self.cabinet.devices.io
         return self.samples.get(f"{io}/mains_ok") if io else None
 
-    def on_battery(self) -> bool:
-        """Whether the gateway says that it runs on its battery."""
+    def battery(self) -> Sample | None:
+        """Return what says that the gateway runs on its battery; None where nothing does."""
         io = self.cabinet.devices.io
         for point in (POWER_SOURCE, f"{io}/power_source"):
             sample = self.samples.get(point)
             if sample is not None and sample.usable and sample.value == "battery":
-                return True
-        return False
+                return sample
+        return None
 
 
 def resolve_point(cabinet: Cabinet, point: str) -> str | None:
@@ -150,7 +152,8 @@ def _mains_lost(view: CabinetView, rule: MainsLostRule) -> Verdict:
     if mains is not None and mains.usable and not mains.value:
         # An input that stays open after the mains came back must not hold the alarm, which would hide SENSOR_CONFLICT.
         return (Verdict.ABSENT if is_good else Verdict.BETWEEN) if opposed else Verdict.PRESENT
-    if phases and view.failed_polls and view.on_battery():
+    battery = view.battery()
+    if phases and battery is not None and _mute_with(view, battery, phases[0]):
         return Verdict.PRESENT
     if mains is not None and not mains.usable:
         return Verdict.UNKNOWN
@@ -164,6 +167,17 @@ def _mains_lost(view: CabinetView, rule: MainsLostRule) -> Verdict:
 
 def _mute_after(view: CabinetView, mains: Sample | None, phase: Sample) -> bool:
     return mains is not None and view.failed_polls >= 5 and phase.at_ms > mains.changed_ms + MUTE_AFTER_MS
+
+
+def _mute_with(view: CabinetView, battery: Sample, phase: Sample) -> bool:
+    """Return whether the meter died with the gateway's supply.
+
+    One failed poll says so beside a change of supply, which may be the last that is heard; where the gateway has long
+    run on its battery (a fault of its charger), single failed polls are noise.
+    """
+    if not view.failed_polls:
+        return False
+    return view.failed_polls >= SILENT_POLLS or phase.at_ms - battery.changed_ms <= MUTE_AFTER_MS
 
 
 def _phase_loss(view: CabinetView, rule: PhaseLossRule) -> Verdict:
@@ -270,7 +284,7 @@ def facts_of(view: CabinetView, rule: Rule) -> dict[str, str]:
     mains = view.mains_input()
     if mains is not None and mains.usable:
         facts["mains_ok"] = "1" if mains.value else "0"
-    if view.on_battery():
+    if view.battery() is not None:
         facts["battery"] = "1"
     if view.failed_polls:
         facts["meter_silent"] = "1"

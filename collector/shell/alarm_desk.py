@@ -128,10 +128,11 @@ class AlarmDesk:
         Raises:
             AlarmStateError: The commit failed; none of the items may be confirmed. The next commit takes it along.
         """
-        effects = self._mind_clocks()
+        self._uncommitted.add(self._mind_clocks())
         for item in items:
-            effects.add(self._engine.step(item))
-        self._commit(effects)
+            # At once: where a later item fails, what this one gave must not be lost, for its repeat gives nothing.
+            self._uncommitted.add(self._engine.step(item))
+        self._commit(Effects())
 
     def online(self, gateway: str, online: Online, received_ms: int) -> None:
         """Take what a gateway or its last will says."""
@@ -141,7 +142,9 @@ class AlarmDesk:
         """Count silence again, and publish every alarm as it is."""
         self._commit(self._engine.connected(now_ms))
         for shown in self._store.shown():
-            if shown.active or now_ms - shown.changed_ms < RETIRED_MS:
+            # By our own clock: the gateway's, which dates the end, may be days behind.
+            ended_ms = shown.body.get("ended") or shown.changed_ms
+            if shown.active or now_ms - ended_ms < RETIRED_MS:
                 self._show(shown)
 
     def disconnected(self, now_ms: int) -> None:
@@ -217,8 +220,9 @@ class AlarmDesk:
         payload = orjson.dumps(shown.body) if shown.active else None
         self._publish(alarm_topic(self._root, shown.site, shown.name), payload)
 
-    def _cabinets_of(self, site: str, gateway: str) -> tuple[Cabinet, ...]:
-        if site in self._cabinets:
+    def _cabinets_of(self, rule: Rule, site: str, gateway: str) -> tuple[Cabinet, ...]:
+        # A gateway is often named like its cabinet.
+        if rule.kind != "gateway_offline":
             return (self._cabinets[site],)
         return tuple(cabinet for cabinet in self._city.cabinets if gateway and cabinet.gateway == gateway)
 
@@ -236,23 +240,27 @@ class AlarmDesk:
             "active": active,
             "since": since_ms,
             "acknowledged_by": alarm.acknowledged_by,
-            "text": alarm_text(alarm, self._cabinets_of(alarm.site, alarm.gateway)),
+            "text": alarm_text(alarm, self._cabinets_of(alarm.rule, alarm.site, alarm.gateway)),
         }
+        if not active:
+            body["ended"] = self._now_ms()
         return Shown(
             site=alarm.site, name=alarm.name, active=active, state=str(alarm.state), changed_ms=changed_ms, body=body
         )
 
     def _messages(self, notice: Notice) -> list[Outgoing]:
-        cabinets = self._cabinets_of(notice.site, notice.gateway)
         rule = self._rules[notice.rule]
+        cabinets = self._cabinets_of(rule, notice.site, notice.gateway)
         messages: list[Outgoing] = []
         for road in self._roads:
             if road.crew not in notice.crews:
                 continue
-            message = render(notice, rule, cabinets, self._wards, self._zone, road.language)
+            # Of a gateway that several crews' cabinets stand behind, each hears of its own.
+            own = tuple(cabinet for cabinet in cabinets if cabinet.crew == road.crew)
+            message = render(notice, rule, own or cabinets, self._wards, self._zone, road.language)
             messages.append(
                 Outgoing(
-                    identity=f"{notice.thread}/{notice.kind}/{road.crew}/{road.channel}",
+                    identity=f"{notice.thread}/{notice.kind}{notice.part}/{road.crew}/{road.channel}",
                     thread=notice.thread,
                     crew=road.crew,
                     channel=road.channel,

@@ -261,7 +261,7 @@ class AlarmStore:
         gone = [shown for shown in self.shown() if shown.active and (shown.site, shown.name) not in active]
         with self._transaction() as database:
             for shown in gone:
-                body = shown.body | {"active": False, "state": "normal", "since": None}
+                body = shown.body | {"active": False, "state": "normal", "since": None, "ended": now_ms}
                 database.execute(
                     "UPDATE alarm SET active = 0, state = 'normal', changed_ms = ?, body = ?"
                     " WHERE site = ? AND name = ?",
@@ -313,7 +313,7 @@ def _form(database: sqlite3.Connection) -> int:
 
 
 def read_alarms(state_dir: Path, *, limit: int) -> tuple[list[Shown], list[dict[str, Any]]]:
-    """Return alarms and the newest steps of their history, read-only, whether a collector runs or not.
+    """Return every active alarm, and the newest of the others and of the history; whether a collector runs or not.
 
     Raises:
         sqlite3.Error: There is no such file, or it cannot be read.
@@ -321,7 +321,10 @@ def read_alarms(state_dir: Path, *, limit: int) -> tuple[list[Shown], list[dict[
     database = sqlite3.connect(f"file:{state_dir / FILE_NAME}?mode=ro", uri=True, timeout=5.0)
     try:
         rows = database.execute(
-            "SELECT site, name, active, state, changed_ms, body FROM alarm ORDER BY changed_ms DESC LIMIT ?", (limit,)
+            "SELECT site, name, active, state, changed_ms, body FROM alarm WHERE active UNION ALL SELECT * FROM ("
+            " SELECT site, name, active, state, changed_ms, body FROM alarm WHERE NOT active"
+            " ORDER BY changed_ms DESC LIMIT ?)",
+            (limit,),
         ).fetchall()
         columns = ("rule", "site", "observed_at_ms", "kind", "known_ms", "path", "state", "late", "by")
         history = database.execute(

@@ -29,6 +29,9 @@ MAX_UNACKNOWLEDGED: Final = 20
 MAX_PACKET_BYTES: Final = 4 * 1024 * 1024
 MAX_RETAINED: Final = 100_000
 MAX_TRANSIENT: Final = 10_000
+DENIED_TOLD_S: Final = 60.0
+"""How long a denied message is a trouble: others may be taken meanwhile, and a broker may end the connection."""
+LOOP_PAUSE_S: Final = 1.0
 FETCHES_PER_S: Final = 20.0
 FETCH_BURST: Final = 10.0
 """Below what Mosquitto holds in flight for one client (20), so that what is fetched is not dropped once more."""
@@ -71,7 +74,9 @@ class Broker:
         self._subscribed = False
         self._trouble = ""
         self._denied = ""
+        self._denied_s = 0.0
         self._refusal = ""
+        self._silence = ""
         self._tls: _TlsContext | None = None
         self._protocol = MQTTProtocolVersion.MQTTv5
         self._retained: collections.OrderedDict[str, bytes | None] = collections.OrderedDict()
@@ -93,7 +98,13 @@ class Broker:
     @property
     def trouble(self) -> str:
         """Why there is no connection, or what the broker denies on it, in words; empty while all is well."""
-        return self._trouble or self._denied
+        is_recent = time.monotonic() - self._denied_s < DENIED_TOLD_S
+        return self._trouble or (self._denied if is_recent else "")
+
+    @property
+    def is_alive(self) -> bool:
+        """True while its threads run."""
+        return all(thread.is_alive() for thread in self._threads)
 
     def start(self) -> None:
         """Connect, now or whenever the broker comes up."""
@@ -158,7 +169,7 @@ class Broker:
         client: paho.Client | None = None
         accepted = threading.Event()
         connects_before = self._metrics.value("connects")
-        self._refusal = ""
+        self._refusal = self._silence = ""
         try:
             client = self._new_client(accepted)
             self._client = client
@@ -175,14 +186,15 @@ class Broker:
                     # A 3.1.1 broker may answer an MQTT 5 CONNECT with silence, which paho bears for one keepalive.
                     keepalive_s = min(keepalive_s, FALLBACK_S)
             client.connect(self._mqtt.host, self._mqtt.port, keepalive_s, **options)
-            client.loop_forever()
+            while client.loop(LOOP_PAUSE_S) is MQTTErrorCode.MQTT_ERR_SUCCESS:
+                pass
         except OSError as error:
             self._failed(f"{self._mqtt.host}:{self._mqtt.port}: {error}")
         except Exception as error:  # noqa: BLE001 - whatever the peer makes the client raise, the next connection follows
             self._failed(f"{type(error).__name__}: {error}")
         else:
             if not accepted.is_set():
-                refusal = self._refusal or (self._tls.refusal if self._tls else "")
+                refusal = self._refusal or (self._tls.refusal if self._tls else "") or self._silence
                 self._failed(refusal or "the broker closed the connection before it accepted it")
                 if self._mqtt.allow_mqtt311:
                     v5, v311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
@@ -206,6 +218,9 @@ class Broker:
         if self._mqtt.tls is not None:
             self._tls = _tls_context(self._mqtt.tls)
             client.tls_set_context(self._tls)
+        # With it paho leaves writing to its loop. Else the publisher would write to the socket while the loop does:
+        # half-sent packets would mix, and OpenSSL allows one thread a connection.
+        client.on_socket_register_write = lambda *_: None
         client.on_connect = lambda c, _data, _flags, code, _properties: self._on_connect(c, code, accepted)
         client.on_subscribe = lambda c, _data, mid, codes, _properties: self._on_subscribe(c, mid, codes)
         client.on_message = lambda _client, _data, message: self._on_message(message)
@@ -241,7 +256,7 @@ class Broker:
             self._failed(f"the broker denied the subscription of {', '.join(denied)}")
             client.disconnect()
             return
-        self._trouble = self._denied = ""
+        self._trouble = ""
         self._subscribed = True
         self._metrics.add("connects")
         _log.info("broker connected", host=self._mqtt.host, port=self._mqtt.port, protocol=self._protocol.name)
@@ -263,10 +278,13 @@ class Broker:
                 _log.error("publish denied", code=str(code))
             # Confirms among them mean that no gateway ever hears what is stored, and all send it again for ever.
             self._denied = f"the broker denied a message of ours: {code}"
+            self._denied_s = time.monotonic()
         self._acknowledged.put((client, mid))
         self._wake.set()
 
     def _on_disconnect(self, client: paho.Client, code: ReasonCode) -> None:
+        if not self._subscribed and code == "Keep alive timeout":
+            self._silence = f"{self._mqtt.host}:{self._mqtt.port} takes the connection but does not answer"
         if client is self._client and self._subscribed and not self._stopping.is_set():
             self._failed(f"the connection ended: {code}")
 
@@ -288,6 +306,7 @@ class Broker:
         if client is not None:
             with contextlib.suppress(Exception):
                 client.disconnect()
+                client.loop_write()
         if was_subscribed:
             self._listener.disconnected()
 

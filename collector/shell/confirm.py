@@ -29,6 +29,11 @@ class Confirmer:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="confirm", daemon=True)
 
+    @property
+    def is_alive(self) -> bool:
+        """True while its thread runs."""
+        return self._thread.is_alive()
+
     def start(self) -> None:
         """Begin."""
         self._thread.start()

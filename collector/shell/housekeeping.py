@@ -98,6 +98,10 @@ class Housekeeping:
 
     def _run(self) -> None:
         while not self._stop.wait(1.0):
-            self.step()
+            try:
+                self.step()
+            except Exception:  # noqa: BLE001 - without it `status` would call a collector dead that works
+                self._metrics.add("handler_errors")
+                _log.exception("housekeeping failed")
         self._write(self._now_ms(), stopped=True)
         self._records.close()

@@ -17,7 +17,7 @@ from collector.core.notice import sent_late_note
 from collector.shell.alarm_store import AlarmStore, Waiting
 from collector.shell.notify_sender import AppriseSender, Sender
 from config.city import City
-from config.collector import CrewChannels
+from config.collector import Channel, CrewChannels
 from config.language import Language
 
 FIRST_RETRY_S: Final = 5.0
@@ -53,15 +53,22 @@ def roads_of(city: City, notify: Sequence[CrewChannels]) -> tuple[ChannelRoad, .
     roads: list[ChannelRoad] = []
     for entry in notify:
         for channel in entry.channels:
-            url = channel.url if channel.url is not None else _secret(channel.url_file)
+            url = channel_url(channel)
             roads.append(
                 ChannelRoad(entry.crew, channel_name(url), languages.get(entry.crew, "vi"), AppriseSender(url))
             )
     return tuple(roads)
 
 
-def _secret(file: object) -> str:
-    with open(str(file), encoding="utf-8") as secret:  # noqa: PTH123 - the path was checked with the configuration
+def channel_url(channel: Channel) -> str:
+    """Return a channel's URL, which may be a secret.
+
+    Raises:
+        OSError: Its url_file cannot be read.
+    """
+    if channel.url is not None:
+        return channel.url
+    with open(str(channel.url_file), encoding="utf-8") as secret:  # noqa: PTH123 - checked with the configuration
         return secret.readline().strip()
 
 

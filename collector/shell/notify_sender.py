@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 import orjson
@@ -59,14 +60,7 @@ class AppriseSender:
     def _asked(self, order: bytes) -> bytes:
         if self._worker is None:
             self._worker = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-P",
-                    "-m",
-                    "collector.shell.notify_worker",
-                    str(os.getpid()),
-                    str(self._kill_after_s),
-                ],
+                _command(self._kill_after_s),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -80,3 +74,15 @@ class AppriseSender:
         except BrokenPipeError:
             return b""
         return worker.stdout.readline()
+
+
+def understood(urls: Sequence[str]) -> list[bool]:
+    """Return whether each URL is one of a known service with all its parts; nothing is sent. Not measured is True."""
+    orders = b"".join(orjson.dumps({"url": url}) + b"\n" for url in urls)
+    ended = subprocess.run(_command(KILL_AFTER_S), input=orders, capture_output=True, check=False)
+    answers = ended.stdout.split()
+    return [number >= len(answers) or answers[number] == b"1" for number in range(len(urls))]
+
+
+def _command(kill_after_s: int) -> list[str]:
+    return [sys.executable, "-P", "-m", "collector.shell.notify_worker", str(os.getpid()), str(kill_after_s)]

@@ -73,6 +73,11 @@ class StoreWriter:
         """Why nothing is stored at present, as `reason: facts`; empty while writes succeed."""
         return self._trouble or self._letter_trouble
 
+    @property
+    def is_alive(self) -> bool:
+        """True while its thread runs."""
+        return self._thread.is_alive()
+
     def start(self) -> None:
         """Begin."""
         self._thread.start()

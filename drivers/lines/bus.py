@@ -85,6 +85,7 @@ class Bus:
         self._timing = timing
         self._counters = counters
         self._clock = clock
+        self._echoes = False
         # What another process, or we before a crash, asked last may still be answered.
         self._free_us = port.now_us() + timing.timeout_us
 
@@ -144,7 +145,7 @@ class Bus:
             if manners.listens:
                 moment = self._heard(exchange, sent_us + patience_us)
             else:
-                moment = self._answer(exchange, sent_us + patience_us)
+                moment = self._answer(exchange, request, sent_us + patience_us)
         except FrameError as error:
             counters.count(error.fault)
             self._stay_quiet(error.fault, sent_us + patience_us, manners)
@@ -154,9 +155,11 @@ class Bus:
         counters.replies += 1
         return moment
 
-    def _answer(self, exchange: Exchange, deadline_us: int) -> Moment:
+    def _answer(self, exchange: Exchange, request: bytes, deadline_us: int) -> Moment:
         port, character_us = self._port, self._timing.character_us
         slept = False
+        echo = request if self._echoes else b""
+        heard = b""
         while True:
             data = port.read(deadline_us)
             now_us = port.now_us()
@@ -166,7 +169,15 @@ class Bus:
                     raise error
                 self._free_us = now_us + self._timing.gap_us
                 return self._moment()
+            if len(heard) <= len(request):
+                heard += data
+            if echo:
+                if len(heard) <= len(echo) and echo.startswith(heard):
+                    continue
+                data = heard.removeprefix(echo)
+                echo = b""
             if exchange.feed(data):
+                self._note_echo(request, heard)
                 moment = self._moment()
                 self._free_us = now_us + self._timing.gap_us
                 if exchange.surplus():
@@ -199,6 +210,13 @@ class Bus:
 
     def _moment(self) -> Moment:
         return Moment(self._clock.wall_ms(), self._clock.monotonic_ms())
+
+    def _note_echo(self, request: bytes, heard: bytes) -> None:
+        """Learn whether the adapter hears itself: the answer to a write is its own request, so a read must show it."""
+        if not heard.startswith(request):
+            self._echoes = False
+        elif len(heard) > len(request):
+            self._echoes = True
 
     def _stay_quiet(self, fault: Fault, deadline_us: int, manners: Manners) -> None:
         timing = self._timing

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import serial
+from serial.rs485 import RS485Settings
 
 from config.agent import SerialLine
 from drivers.base import USUAL_MANNERS, Clock, Exchange, Framing, LineCounters, Manners, Moment, Wake, manners_of
@@ -54,6 +55,8 @@ class TtyPort:
             )
         except (serial.SerialException, OSError, ValueError) as error:
             raise _not_opened(config.port, error) from error
+        if config.rs485 != "adapter":
+            self._let_kernel_turn(config)
         self._fd = self._serial.fileno()
         self._is_pty = os.major(os.fstat(self._fd).st_rdev) in _PTY_MAJORS
         # flock stops those who ask; the tty's own lock stops the rest. Not on a pseudo-terminal: there it stays
@@ -72,6 +75,14 @@ class TtyPort:
         settings = termios.tcgetattr(self._fd)
         settings[0] = (settings[0] | termios.INPCK) & ~(termios.IGNPAR | termios.PARMRK)
         termios.tcsetattr(self._fd, termios.TCSANOW, settings)
+
+    def _let_kernel_turn(self, config: SerialLine) -> None:
+        high = config.rs485 == "rts_high"
+        try:
+            self._serial.rs485_mode = RS485Settings(rts_level_for_tx=high, rts_level_for_rx=not high)
+        except ValueError as error:
+            self._serial.close()
+            raise line_down("port_no_rs485", port=config.port, mode=config.rs485) from error
 
     def now_us(self) -> int:
         """Return the time on a clock that never jumps."""

@@ -16,6 +16,8 @@ from drivers.texts import line_down
 
 FIRST_BACKOFF_S: Final = 0.25
 LAST_BACKOFF_S: Final = 4.0
+ONE_SHOTS: Final = 3
+"""Connections in a row that a device closed after one answer, before it is believed to do so always."""
 
 
 class _Connection(asyncio.Protocol):
@@ -24,6 +26,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, line: TcpConnectionLine) -> None:
         self._line = line
         self.transport: asyncio.Transport | None = None
+        self.answers = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what create_connection promises
@@ -67,6 +70,8 @@ class TcpConnectionLine:
         self._exchange: Exchange | None = None
         self._answer: asyncio.Future[Moment] | None = None
         self._busy = False
+        self._heard = False
+        self._one_shots = 0
         self._urgent: deque[asyncio.Future[None]] = deque()
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._closing = False
@@ -120,6 +125,7 @@ class TcpConnectionLine:
         counters = self.counters
         counters.requests += 1
         self._exchange = exchange
+        self._heard = False
         answer: asyncio.Future[Moment] = loop.create_future()
         self._answer = answer
         begun_s = loop.time()
@@ -141,8 +147,14 @@ class TcpConnectionLine:
             self._exchange = self._answer = None
             counters.busy_s += loop.time() - begun_s
         counters.replies += 1
+        connection.answers += 1
+        if connection.answers > 1:
+            self._one_shots = 0
         if exchange.surplus():
             counters.late_bytes += exchange.surplus()
+            self._drop()
+        elif self._one_shots >= ONE_SHOTS:
+            # The next request would run into the device's closing.
             self._drop()
         return moment
 
@@ -154,6 +166,7 @@ class TcpConnectionLine:
             if connection is self._connection:
                 self._drop()
             return
+        self._heard = True
         try:
             if exchange.feed(data):
                 answer.set_result(Moment(self._clock.wall_ms(), self._clock.monotonic_ms()))
@@ -166,6 +179,8 @@ class TcpConnectionLine:
             return
         self._connection = None
         if self._answer is not None and not self._answer.done():
+            if connection.answers == 1 and not self._heard:
+                self._one_shots += 1
             down = line_down("host_lost" if reason else "host_hung_up", host=self._where, reason=reason)
             self._answer.set_exception(down)
 

@@ -13,8 +13,6 @@ from contract.reading import Block, Cause, Quality, Reading, Value, quality_of
 from drivers.base import Clock, DevicePoint, Line, Moment
 from drivers.errors import (
     DriverError,
-    Fault,
-    FrameError,
     LineDownError,
     RefusedError,
     TransientError,
@@ -127,12 +125,15 @@ class _Found:
                 self._place(point, compound.combine(self.numbers[point]))
 
     def fail(self, read: _Read, error: DriverError) -> None:
-        """Note why a request's points are BAD; silence and a lost line end the read."""
+        """Note why a request's points are BAD; silence and a lost line end the read.
+
+        A gateway's word that its target is silent (exceptions 10 and 11) is silence too, and costs its own time-out.
+        """
         for place in read.places:
             self.causes[self.plan.keys[self.plan.pieces[place].point]] = error.cause
         if self.failure is None or isinstance(self.failure, RefusedError | UnsupportedError):
             self.failure = error
-        if isinstance(error, LineDownError) or (isinstance(error, FrameError) and error.fault is Fault.TIMEOUT):
+        if isinstance(error, LineDownError) or error.cause is Cause.TIMEOUT:
             self.failure = self.ended_by = error
 
 
@@ -354,7 +355,6 @@ class ModbusDriver:
 
         def text(language: Language) -> str:
             facts: dict[str, object] = {
-                "device": self.device,
                 "profile": profile.vi if language == "vi" else profile.en,
                 "point": spec.vi if language == "vi" else spec.en,
                 "wanted": _wanted(condition, spec.unit, language),
@@ -371,7 +371,7 @@ class ModbusDriver:
         if exchange.exception_code == BUSY:
             moment = await self._carry(exchange, urgent=urgent)
         if exchange.exception_code is not None:
-            raise exception_error(exchange.exception_code, self.device, self._unit, exchange.function)
+            raise exception_error(exchange.exception_code, self._unit, exchange.function)
         return moment
 
     async def _carry(self, exchange: RtuExchange | TcpExchange, *, urgent: bool) -> Moment:

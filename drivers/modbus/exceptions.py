@@ -27,13 +27,13 @@ _EXCEPTIONS: Final[dict[int, tuple[type[DriverError], Cause]]] = {
 """MODBUS Application Protocol V1.1b3 §7; 7 is from the original Modicon guide (PI-MBUS-300)."""
 
 
-def exception_error(code: int, device: str, unit: int, function: int) -> DriverError:
+def exception_error(code: int, unit: int, function: int) -> DriverError:
     """Return the error that an exception code means; an unknown code is a refusal."""
     kind, cause = _EXCEPTIONS.get(code, (RefusedError, Cause.REFUSED))
     meaning = f"exception_{code}" if code in _EXCEPTIONS else "exception_other"
 
     def text(language: Language) -> str:
-        facts = {"device": device, "unit": unit, "function": function, "code": code}
+        facts = {"unit": unit, "function": function, "code": code}
         return TEXTS.text("exception", language, meaning=MEANINGS.text(meaning, language), **facts)
 
     return kind(text("en"), cause, vi=text("vi"))

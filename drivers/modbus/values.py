@@ -175,7 +175,8 @@ def encode(spec: RegisterPoint, value: Value) -> bytes:
     """Return the registers that mean a value, two bytes each as they go out.
 
     Raises:
-        ValueError: The value is no number, or does not fit the type or the point's range.
+        ValueError: The value is no number, lies between two steps of the register, or does not fit the type or the
+            point's range.
     """
     if isinstance(value, bool | str) or not math.isfinite(value):
         raise ValueError(f"'{spec.key}' takes a number, not {value!r}")
@@ -184,8 +185,12 @@ def encode(spec: RegisterPoint, value: Value) -> bytes:
     if spec.kind == "int" and value != int(value):
         raise ValueError(f"'{spec.key}' takes a whole number, not {value!r}")
     raw: float = (value - spec.offset) / spec.scale if spec.scale != 1.0 or spec.offset else value
+    floating = spec.type.startswith("float")
+    if not floating and abs(raw - round(raw)) > 1e-6 * max(1.0, abs(raw)):
+        # Rounded in silence, the read-back would differ from what was asked for.
+        raise ValueError(f"'{spec.key}' comes in steps of {spec.scale:g}: it cannot be {value!r}")
     try:
-        packed = struct.pack(">" + _FORMAT[spec.type], raw if spec.type.startswith("float") else round(raw))
+        packed = struct.pack(">" + _FORMAT[spec.type], raw if floating else round(raw))
     except (struct.error, OverflowError) as error:
         raise ValueError(f"{value} does not fit '{spec.key}' ({spec.type})") from error
     return arrange(packed, spec.order)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
 from config.agent import AgentConfig
@@ -16,6 +18,7 @@ from drivers.errors import DriverError, LineDownError
 from drivers.registry import device_points
 from edge_agent.cli.exit_codes import ExitCode
 from edge_agent.cli.output import fail, print_json, print_lines, say
+from edge_agent.cli.status_page import fit
 from edge_agent.cli.words import TEXTS, cause_text
 from edge_agent.shell.configuration import load_config
 from edge_agent.shell.control import ControlError, ask, socket_path
@@ -57,7 +60,7 @@ def read_command(config_file: Path, device: str | None, points: list[str], *, as
         for name, answer in answers.items():
             if "error" in answer:
                 vietnamese = answer.get("error_vi") if process_language() == "vi" else None
-                say(TEXTS.text("no_answer", device=name, error=vietnamese or answer["error"]))
+                say(TEXTS.text("not_read", device=name, error=vietnamese or answer["error"]))
     return _code(answers)
 
 
@@ -131,7 +134,9 @@ def _table(answers: Answers, specs: Mapping[str, Mapping[str, PointSpec]]) -> li
     if len(rows) == 1:
         return []
     widths = [max(cells(row[column]) for row in rows) + 2 for column in range(3)]
-    return [("".join(pad(row[i], widths[i]) for i in range(3)) + row[3]).rstrip() for row in rows]
+    lines = [("".join(pad(row[i], widths[i]) for i in range(3)) + row[3]).rstrip() for row in rows]
+    # A terminal would wrap a long name into the next row; a file or a pipe gets all of it.
+    return [fit(line, get_terminal_size().columns) for line in lines] if sys.stdout.isatty() else lines
 
 
 def _name(spec: PointSpec) -> str:
@@ -151,4 +156,5 @@ def _value_text(reading: Mapping[str, Any], spec: PointSpec) -> str:
 def _quality_text(reading: Mapping[str, Any]) -> str:
     if reading["quality"] == "GOOD":
         return TEXTS.text("good")
-    return f"{reading['quality']}: {cause_text(reading['cause'])}"
+    quality = TEXTS.text(f"quality_{reading['quality'].lower()}")
+    return f"{quality}: {cause_text(reading['cause'])}"

@@ -30,6 +30,7 @@ class Output:
     _owed: bool = False
     _not_before_s: float = 0.0
     _ended_s: float = float("-inf")
+    _is_unreached: bool = False
 
     def aim(self, target: bool, now_s: float) -> None:
         """Set what the lamps should do; a change is written whatever the device shows."""
@@ -43,6 +44,9 @@ class Output:
         """Take what a poll shows; one that began before our last command ended says nothing of it."""
         if seen_s > self._ended_s:
             self.shown = value
+            if self._is_unreached:
+                # It is back: the pauses were for a line that is down, and a street must not wait for the longest.
+                self._is_unreached, self.attempts, self._not_before_s = False, 0, seen_s
             if value == self.target and not self._owed and seen_s - self._ended_s > SETTLED_S:
                 self.attempts = 0
 
@@ -52,9 +56,16 @@ class Output:
             return False
         return self._owed or (self.shown is not None and self.shown != self.target)
 
-    def done(self, confirmed: bool, ended_s: float) -> None:
-        """Take the end of a command for the present target."""
+    def done(self, confirmed: bool, ended_s: float, *, is_reached: bool = True) -> None:
+        """Take the end of a command for the present target.
+
+        Args:
+            confirmed: The read-back shows it.
+            ended_s: When it ended.
+            is_reached: False if the device was silent to the write and to the reads after it.
+        """
         self.attempts += 1
+        self._is_unreached = not is_reached
         self._ended_s = ended_s
         self._not_before_s = ended_s + min(FIRST_RETRY_S * 2 ** min(self.attempts - 1, 16), LONGEST_RETRY_S)
         if confirmed:

@@ -27,6 +27,8 @@ READ_BACK_TRIES: Final = 3
 READ_BACK_PAUSE_S: Final = 2.0
 MAX_WAITING: Final = 32
 """Commands of the centre that may wait for their devices at once; further ones are refused."""
+NO_READ_BACK: Final = "no read-back"
+"""How the reason begins when the device was silent to the write and to the reads after it."""
 _MIN_KEY_BYTES: Final = 32
 _log = structlog.get_logger("commands")
 
@@ -223,7 +225,7 @@ class CommandService:
         except DriverError as error:
             reading_or_none, _ = await self._read_back(command.args.point)
             if reading_or_none is None:
-                return self._result(command, ResultState.FAILED, f"no read-back: {error}")
+                return self._result(command, ResultState.FAILED, f"{NO_READ_BACK}: {error}")
             reading = reading_or_none
         state = ResultState.DONE if agrees(value, reading.value) else ResultState.FAILED
         reason = "" if state is ResultState.DONE else "read_back_differs"

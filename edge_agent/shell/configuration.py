@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from config.agent import AgentConfig, Line, Mqtt, TcpLine, Tls
+from config.language import prefer_language_of
 from config.loader import load_document, resolve
 
 
@@ -14,6 +15,7 @@ def load_config(file: Path) -> AgentConfig:
     Raises:
         ConfigErrors: Anything in it is wrong.
     """
+    prefer_language_of(file)
     config = load_document(file, AgentConfig)
     base = file.absolute().parent
     commands, lighting = config.commands, config.lighting

@@ -17,7 +17,7 @@ from contract.schedule import Located, Schedule, lamps_due, next_change_ms
 from edge_agent.core.outputs import Output
 from edge_agent.shell.built_in import BUILT_IN_INTERVAL_S, block_of, commanded_keys, control_points, specs_of
 from edge_agent.shell.clock import GatewayClock
-from edge_agent.shell.commands import CommandService
+from edge_agent.shell.commands import NO_READ_BACK, CommandService
 from edge_agent.shell.devices import Device
 from edge_agent.shell.journal import CommandJournal
 from edge_agent.shell.trusted_time import TrustedTime
@@ -165,7 +165,7 @@ class Lighting:
         result = await self._commands.set_by_schedule(output.point, target, COMMAND_TIME_MS)
         confirmed = result.state is ResultState.DONE
         if output.target is target:
-            output.done(confirmed, self._now_s())
+            output.done(confirmed, self._now_s(), is_reached=not result.reason.startswith(NO_READ_BACK))
         if not confirmed or again:
             _log.warning("output asserted again", point=output.point, on=target, attempts=output.attempts)
 

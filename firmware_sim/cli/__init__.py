@@ -83,11 +83,11 @@ def run(
     from config.errors import ConfigErrors
     from firmware_sim.app import Simulator
     from firmware_sim.opening import LinkInUseError, NotOpenError
-    from firmware_sim.scenario import load_config, load_scenario
+    from firmware_sim.scenario import load_config, load_scenario, named_scenario
 
     try:
         settings = load_config(config)
-        named = scenario or (config.parent / settings.scenario if settings.scenario is not None else None)
+        named = scenario or named_scenario(config, settings)
         steps = None
         if named is not None:
             from firmware_sim.world import World

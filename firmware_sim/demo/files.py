@@ -15,7 +15,11 @@ from firmware_sim.demo.dusk import DuskPlace
 RTU_CABINET: Final = "c-117"
 TCP_CABINET: Final = "c-118"
 GATEWAYS: Final = {RTU_CABINET: "gw-117", TCP_CABINET: "gw-118"}
-CREW: Final = "crew-1"
+CREWS: Final = {
+    RTU_CABINET: {"id": "crew-1", "name": "Đội chiếu sáng 1", "language": "vi"},
+    TCP_CABINET: {"id": "crew-2", "name": "Lighting crew 2", "language": "en"},
+}
+"""Each cabinet's crew, one in each language."""
 SHORTENED: Final = {
     "mains-lost": {"notice_hold_s": 10},
     "overvoltage": {"on_delay_s": 5, "off_delay_s": 5},
@@ -129,7 +133,7 @@ def _city(place: DuskPlace) -> dict[str, Any]:
     return {
         "city": "Demo",
         "place": {"latitude": place.latitude, "longitude": place.longitude, "timezone": place.timezone},
-        "crews": [{"id": CREW, "name": "Đội chiếu sáng 1", "language": "vi"}],
+        "crews": list(CREWS.values()),
         "wards": [{"id": "pleiku", "name": "Phường Pleiku"}],
         "feeders": [{"id": "f-471", "name": "Tuyến 471"}],
         "schedule_file": "schedule.yaml",
@@ -140,7 +144,7 @@ def _city(place: DuskPlace) -> dict[str, Any]:
                 "street": streets[cabinet],
                 "ward": "pleiku",
                 "feeder": "f-471",
-                "crew": CREW,
+                "crew": CREWS[cabinet]["id"],
                 "gateway": gateway,
                 "devices": {"meter": "meter", "io": "relay"},
                 "lamps": 48,
@@ -157,6 +161,9 @@ def _collector(folder: Path, ports: Ports) -> dict[str, Any]:
         "state_dir": str(folder / "collector"),
         "mqtt": _mqtt(ports),
         "store": {"kind": "sqlite"},
-        "notify": [{"crew": CREW, "channels": [{"url": f"json://127.0.0.1:{ports.webhook}/{CREW}"}]}],
+        "notify": [
+            {"crew": crew["id"], "channels": [{"url": f"json://127.0.0.1:{ports.webhook}/{crew['id']}"}]}
+            for crew in CREWS.values()
+        ],
         "rule_files": [str(file) for file in sorted((folder / "rules").glob("*.yaml"))],
     }

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from firmware_sim.demo.dusk import DuskPlace, place_of_dusk
 from firmware_sim.demo.files import GATEWAYS, RTU_CABINET, TCP_CABINET, Ports, write_all
+from firmware_sim.demo.interruption import Interruption
 from firmware_sim.demo.ledger import Account, Ledger, Place, watch
 from firmware_sim.demo.texts import COMMANDS_TO_TRY, TEXTS
 from firmware_sim.demo.webhook import Message, Webhook
@@ -71,6 +72,7 @@ class Demo:
     ports: Ports
     began_s: float
     webhook: Webhook
+    interruption: Interruption
     ledger: Ledger = field(default_factory=Ledger)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
@@ -81,7 +83,7 @@ class Demo:
 
     def start(self, name: str, *arguments: str) -> None:
         """Start a Python module as a process; its output goes to a file in the folder."""
-        with (self.folder / f"{name}.log").open("wb") as log:
+        with (self.folder / f"{name}.log").open("wb") as log, self.interruption.held():
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", *arguments],
                 stdout=log,
@@ -91,7 +93,8 @@ class Demo:
             )
 
     def stop(self) -> None:
-        """Stop every process, the agents first."""
+        """Stop every process, the agents first; a second Ctrl-C does not hinder it."""
+        self.interruption.ignore()
         for process in reversed(self.processes.values()):
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
@@ -193,14 +196,14 @@ def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
-def prepare(folder: Path, language: str) -> Demo:
+def prepare(folder: Path, language: str, interruption: Interruption) -> Demo:
     """Write the files of a demonstration that begins now."""
     began_s = time.time()
     place = place_of_dusk(datetime.fromtimestamp(began_s, UTC) + timedelta(seconds=DUSK_S))
     webhook = Webhook()
     ports = Ports(broker=free_port(), modbus=free_port(), webhook=webhook.port)
     write_all(folder, place, ports, language)
-    return Demo(folder, language, place, ports, began_s, webhook)
+    return Demo(folder, language, place, ports, began_s, webhook, interruption)
 
 
 def start_parts(demo: Demo) -> None:
@@ -223,7 +226,10 @@ def night(demo: Demo) -> list[str]:
     findings: list[str] = []
     zone = ZoneInfo(demo.place.timezone)
     dusk = datetime.fromtimestamp(demo.began_s + DUSK_S, zone)
-    demo.say("start", latitude=demo.place.latitude, longitude=demo.place.longitude, dusk=f"{dusk:%H:%M:%S}")
+    left_s = demo.began_s + DUSK_S - time.time()
+    demo.say("start")
+    where = {"latitude": demo.place.latitude, "longitude": demo.place.longitude}
+    demo.say("place", **where, dusk=f"{dusk:%H:%M:%S}", seconds=left_s)
     client = watch(demo.ledger, demo.ports.broker, ROOT)
     try:
         demo.until(DUSK_S - 2)
@@ -278,8 +284,18 @@ def _wrong(result: Account) -> dict[str, int]:
 
 
 def run(folder: Path, language: str, *, keep: bool) -> int:
-    """Run the demonstration; return the exit code: 0 only if everything was as promised."""
-    demo = prepare(folder, language)
+    """Run the demonstration; return the exit code: 0 only if everything was as promised, 130 if interrupted."""
+    interruption = Interruption()
+    interruption.watch()
+    try:
+        return _run(folder, language, interruption, keep=keep)
+    except KeyboardInterrupt:
+        print(f"\n{TEXTS.text('interrupted')}", file=sys.stderr)
+        return 130
+
+
+def _run(folder: Path, language: str, interruption: Interruption, *, keep: bool) -> int:
+    demo = prepare(folder, language, interruption)
     with ExitStack() as stack:
         stack.callback(demo.stop)
         try:

@@ -6,13 +6,13 @@ import contextlib
 import signal
 import subprocess
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from tests.servers.provision import Program, locate
 from tests.servers.waiting import wait_until
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import TracebackType
 
 _START_TIMEOUT_S = 30.0
@@ -106,6 +106,8 @@ class ServerProcess(ABC):
     def suspend(self) -> None:
         """Hang it (SIGSTOP): connections stay open and nothing is answered."""
         self._signal(signal.SIGSTOP)
+        # kill(2) returns before the last thread has stopped, and one that runs may still answer.
+        wait_until(self._is_suspended, _STOP_TIMEOUT_S, f"every thread of {self.program.name} stands")
 
     def resume(self) -> None:
         """Let a suspended server go on (SIGCONT)."""
@@ -151,6 +153,13 @@ class ServerProcess(ABC):
 
     def _is_ready_or_ended(self) -> bool:
         return not self.is_running or self._is_ready()
+
+    def _is_suspended(self) -> bool:
+        states = []
+        for task in Path(f"/proc/{self.pid}/task").glob("*/stat"):
+            with contextlib.suppress(OSError):  # a thread that has just ended
+                states.append(task.read_text("utf-8").rpartition(")")[2].split()[0])
+        return set(states) <= {"T", "Z", "X"}
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:

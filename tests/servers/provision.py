@@ -151,8 +151,10 @@ def _unpack(packages: Sequence[str], folder: Path) -> None:
         "-oAcquire::Retries=3",
         "-oDebug::NoLocking=true",  # the lock of the system's package state belongs to root
     ]
-    _apt([*apt, "-q", "update"], packages)
-    plan = _apt([*apt, "-s", "install", *packages], packages)
+    updated = _apt([*apt, "-q", "update"], packages)
+    # An unreachable source only makes apt warn; the reason is lost unless it is told with what fails next.
+    unreachable = [line for line in updated.splitlines() if line.startswith("W:")]
+    plan = _apt([*apt, "-s", "install", *packages], packages, before=unreachable)
     needed_packages = re.findall(r"^Inst (\S+)", plan, re.MULTILINE)
     if not needed_packages:
         raise ServerMissingError(
@@ -166,10 +168,10 @@ def _unpack(packages: Sequence[str], folder: Path) -> None:
     shutil.rmtree(work)
 
 
-def _apt(command: list[str], packages: Sequence[str], cwd: Path | None = None) -> str:
+def _apt(command: list[str], packages: Sequence[str], cwd: Path | None = None, before: Sequence[str] = ()) -> str:
     done = _run(command, timeout_s=_APT_TIMEOUT_S, cwd=cwd)
     if done.returncode != 0:
-        last_lines = "\n".join(f"    {line}" for line in done.stdout.strip().splitlines()[-8:])
+        last_lines = "\n".join(f"    {line}" for line in (*before[:4], *done.stdout.strip().splitlines()[-8:]))
         raise ServerMissingError(
             f"{' and '.join(packages)} could not be fetched: `{_without_options(command)}` ended with "
             f"{done.returncode}:\n{last_lines}\n"

@@ -9,7 +9,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -33,18 +33,28 @@ class Webhook:
     Args:
         port: Stays the same over restarts.
         before_answer: Called with each message before it is answered; may sleep.
+        refusals: Statuses of its first answers; what it refuses it does not keep.
     """
 
-    def __init__(self, port: int | None = None, before_answer: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        port: int | None = None,
+        before_answer: Callable[[], None] = lambda: None,
+        refusals: Sequence[int] = (),
+    ) -> None:
+        self.refusals = refusals_left = list(refusals)
         self.port = port or free_port()
         self.posts: list[dict[str, Any]] = []
         posts = self.posts
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                posts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                post = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                status = refusals_left.pop(0) if refusals_left else 200
+                if status == 200:
+                    posts.append(post)
                 before_answer()
-                self.send_response(200)
+                self.send_response(status)
                 self.end_headers()
 
             def log_message(self, *_arguments: object) -> None:

@@ -14,6 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from collector.app import Collector
 from collector.shell.desk import Desk
+from collector.shell.records import read_overview
 from collector.shell.stores import Store, open_store
 from config.collector import CollectorConfig
 from contract.batch import Confirm
@@ -98,6 +99,9 @@ class Rig:
 
     def metric(self, name: str) -> int:
         return self.collector.metrics.value(name)
+
+    def facts(self) -> dict[str, str]:
+        return dict(read_overview(self.folder / "state").facts)
 
     def letters(self) -> list[dict[str, Any]]:
         file = self.folder / "state" / "dead_letter.jsonl"

@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.servers import Influx, Mosquitto
+from tests.servers.left_behind import adopt_orphans, assert_none_left, running_children
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _every_process_ends_with_its_module() -> Iterator[None]:
+    adopt_orphans()
+    before = set(running_children())
+    yield
+    assert_none_left(before)
 
 
 @pytest.fixture(scope="module")

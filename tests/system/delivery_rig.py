@@ -174,14 +174,17 @@ class Gateway:
 class SmallCollector:
     """Keeps batches in memory, confirms them every 0.2 s, and comes back by itself."""
 
-    def __init__(self, port: int, *, confirms: bool = True) -> None:
+    def __init__(self, port: int, *, confirms: bool = True, protocol: str = "5") -> None:
         self.batches: list[tuple[str, Batch]] = []
         self.retained: dict[str, bytes] = {}
         self.confirms = confirms
         self._pending: dict[str, set[int]] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        self.client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            protocol=MQTTProtocolVersion.MQTTv5 if protocol == "5" else MQTTProtocolVersion.MQTTv311,
+        )
         self.client.on_connect = self._subscribe
         self.client.on_message = self._received
         self.client.reconnect_delay_set(0.1, 0.2)  # type: ignore[arg-type]  # paho takes fractions, its type says int

@@ -80,6 +80,23 @@ def test_a_channel_that_is_down_gets_everything_once_in_order_when_it_is_back(tm
     assert "ĐÃ CÓ ĐIỆN LẠI" in back
 
 
+def test_a_service_that_refuses_with_any_status_gets_everything_once_in_order_when_it_takes_it(tmp_path: Path) -> None:
+    with Webhook(refusals=[503, 429, 400, 401, 500, 404]) as server:
+        night = DeskNight(tmp_path, {"north": (server.url,)})
+        for at_s in range(200):
+            night.second(at_s, {"gw-1": LOST if 10 <= at_s < 120 else GOOD})
+        at_s = 200
+        while len(server.posts) < 2:
+            # The desk's clock runs; retries come in its time.
+            night.second(at_s, {"gw-1": GOOD})
+            at_s += 1
+            assert at_s < 200_000, server.refusals
+        settled(lambda: len(server.posts), 2)
+        night.close()
+    assert server.refusals == []
+    assert [post["title"].partition(" · ")[0] for post in server.posts] == ["MẤT ĐIỆN", "ĐÃ CÓ ĐIỆN LẠI"]
+
+
 def test_what_waited_for_its_channel_over_a_restart_says_when_it_was_written(tmp_path: Path) -> None:
     port = free_port()
     night = DeskNight(tmp_path, {"north": (f"json://127.0.0.1:{port}/crew",)})
@@ -134,6 +151,20 @@ def test_a_message_s_urgency_reaches_the_service(tmp_path: Path, webhook: Webhoo
     settled(lambda: len(webhook.posts), 3)
     night.close()
     assert [post["type"] for post in webhook.posts] == ["failure", "success", "info"]
+
+
+def test_a_phase_that_follows_another_reaches_the_crew_before_the_restore(tmp_path: Path, webhook: Webhook) -> None:
+    night = DeskNight(tmp_path, {"north": (webhook.url,)})
+    for at_s in range(130):
+        lost = {"m/u2": 112.0} if 10 <= at_s < 80 else {"m/u2": 112.0, "m/u3": 90.0} if 80 <= at_s < 100 else {}
+        night.second(at_s, {"gw-1": {**GOOD, **lost}})
+    settled(lambda: len(webhook.posts), 3)
+    night.close()
+    assert [post["title"].partition(" · ")[0] for post in webhook.posts] == [
+        "MẤT PHA L2",
+        "MẤT PHA L2, L3",
+        "ĐÃ ĐỦ PHA",
+    ]
 
 
 def test_the_url_of_a_channel_is_in_no_argument_of_a_process(tmp_path: Path) -> None:

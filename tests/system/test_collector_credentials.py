@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from collector.cli.remedies import remedy
 from tests.servers import Mosquitto, wait_until
@@ -17,15 +19,14 @@ from tests.system.authority import Authority
 from tests.system.collector_rig import FakeGateway, Rig
 
 SQLITE = {"kind": "sqlite"}
-ACL = """\
-pattern write city/v1/%u/up/#
-pattern write city/v1/%u/state/#
-pattern read city/v1/%u/down/#
-user collector
-topic readwrite city/v1/#
-user reader
-topic read city/v1/#
-"""
+PAGE = (Path(__file__).parents[2] / "docs" / "collector.md").read_text("utf-8")
+READER = "user reader\ntopic read city/v1/#\n"
+
+
+def block(kind: str) -> str:
+    """Return what the page tells the operator to write."""
+    (found,) = re.findall(rf"```{kind}\n(.*?)```", PAGE, re.DOTALL)
+    return str(found)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     made.sign("broker", hosts="IP:127.0.0.1")
     made.sign("late", hosts="IP:127.0.0.1", expired=True)
     made.sign("elsewhere", hosts="DNS:broker.example")
-    for name in ("gw-tls", "collector", "reader"):
+    for name in ("gw-tls", "collector", "reader", "integrator"):
         made.sign(name)
     return made
 
@@ -49,19 +50,22 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture(scope="module")
 def guarded(city: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
     folder = tmp_path_factory.mktemp("guarded")
-    (folder / "acl").write_text(ACL)
-    with Mosquitto(folder, config=f"{city.broker()}acl_file {folder / 'acl'}") as running:
+    (folder / "acl").write_text(block("acl") + READER)
+    config = block("conf").replace("/etc/mosquitto/lamplighter/acl", str(folder / "acl"))
+    config = config.replace("/etc/mosquitto/lamplighter", str(city.folder)).replace("listener 8883\n", "")
+    with Mosquitto(folder, config=config) as running:
         yield running
 
 
-def gateway_of(broker: Mosquitto, city: Authority) -> FakeGateway:
-    def prepare(client: paho.Client) -> None:
-        files = city.tls("gw-tls")["tls"]
-        context = ssl.create_default_context(cafile=str(files["ca_file"]))
-        context.load_cert_chain(str(files["cert_file"]), str(files["key_file"]))
-        client.tls_set_context(context)
+def secure(client: paho.Client, city: Authority, name: str) -> None:
+    files = city.tls(name)["tls"]
+    context = ssl.create_default_context(cafile=str(files["ca_file"]))
+    context.load_cert_chain(str(files["cert_file"]), str(files["key_file"]))
+    client.tls_set_context(context)
 
-    return FakeGateway(broker, "gw-tls", prepare=prepare)
+
+def gateway_of(broker: Mosquitto, city: Authority, name: str = "gw-tls") -> FakeGateway:
+    return FakeGateway(broker, name, prepare=lambda client: secure(client, city, "gw-tls"))
 
 
 def trouble(rig: Rig, words: str) -> str:
@@ -79,6 +83,33 @@ def test_readings_are_stored_and_confirmed_over_mutual_tls(guarded: Mosquitto, c
         assert (rig.metric("publishes_denied"), rig.collector.broker.trouble) == (0, "")
 
 
+def test_no_certificate_speaks_for_another_name_and_integrators_read_the_state(
+    guarded: Mosquitto, city: Authority, tmp_path: Path
+) -> None:
+    heard: list[str] = []
+    integrator = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+    secure(integrator, city, "integrator")
+    integrator.on_message = lambda _client, _data, message: heard.append(message.topic)
+    integrator.on_connect = lambda client, *_: client.subscribe("city/v1/#", qos=1)
+    with Rig(tmp_path, guarded, SQLITE, mqtt=city.tls("collector")) as rig:
+        rig.wait_connected()
+        integrator.connect("127.0.0.1", guarded.port)
+        integrator.loop_start()
+        try:
+            with gateway_of(guarded, city, "gw-other") as thief, gateway_of(guarded, city) as gateway:
+                thief.read()
+                thief.send()
+                gateway.read()
+                gateway.wait_confirmed()
+            rig.collector.broker.publish_retained("city/v1/alarm/site/mains_lost", b"{}")
+            wait_until(lambda: "city/v1/alarm/site/mains_lost" in heard, 20, "the alarm")
+        finally:
+            integrator.disconnect()
+            integrator.loop_stop()
+    assert {item.gateway for item in rig.desk.items} == {"gw-tls"}
+    assert set(heard) == {"city/v1/gw-tls/state/meta", "city/v1/alarm/site/mains_lost"}
+
+
 def test_a_collector_that_may_not_write_says_so(guarded: Mosquitto, city: Authority, tmp_path: Path) -> None:
     with Rig(tmp_path, guarded, SQLITE, mqtt=city.tls("reader")) as rig, gateway_of(guarded, city) as gateway:
         rig.wait_connected()
@@ -86,6 +117,7 @@ def test_a_collector_that_may_not_write_says_so(guarded: Mosquitto, city: Author
         gateway.send()
         assert "access list" in remedy("broker", trouble(rig, "the broker denied a message of ours: Not authorized"))
         assert gateway.confirmed == set()
+        assert rig.metric("connects") == 1
 
 
 @pytest.mark.parametrize(

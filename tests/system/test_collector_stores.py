@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
+import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from collector.shell.records import read_overview
@@ -39,6 +41,61 @@ def test_every_batch_is_stored_once_and_confirmed(mosquitto: Mosquitto, tmp_path
         wait_until(lambda: not gateway.spool, 30, "all confirmed")
         assert stored_in_sqlite(rig) == [float(n) for n in range(1, 301)]
         assert {item.batch.seq for item in rig.desk.items} == set(range(1, 301))
+
+
+def test_one_thread_alone_writes_to_the_broker(
+    mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writers: set[str] = set()
+    real = paho.Client._sock_send
+
+    def noted(client: paho.Client, data: bytes) -> int:
+        if client._client_id.startswith(b"collector-"):
+            writers.add(threading.current_thread().name)
+        return real(client, data)
+
+    monkeypatch.setattr(paho.Client, "_sock_send", noted)
+    with Rig(tmp_path, mosquitto, SQLITE) as rig, FakeGateway(mosquitto, "gw-threads") as gateway:
+        rig.wait_connected()
+        for _ in range(50):
+            gateway.read()
+        gateway.wait_confirmed()
+        rig.collector.broker.publish_retained("city/v1/alarm/x/y", b"{}")
+        wait_until(rig.collector.broker.is_drained, 20, "everything is published")
+        rig.collector.broker.publish_retained("city/v1/alarm/x/y", None)
+        wait_until(rig.collector.broker.is_drained, 20, "everything is published")
+    assert writers == {"broker"}
+
+
+def test_a_part_that_ended_starves_the_watchdog_and_is_a_trouble(
+    mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("collector.app.service.notify", told.append)
+    monkeypatch.setattr("collector.app.service.watchdog_interval_s", lambda: 0.01)
+    with Rig(tmp_path, mosquitto, SQLITE) as rig:
+        rig.wait_connected()
+        wait_until(lambda: "WATCHDOG=1" in told, 20, "the watchdog is fed")
+        alive = rig.collector._confirmer._thread
+        rig.collector._confirmer._thread = threading.Thread()
+        wait_until(lambda: rig.facts().get("store") == "part_ended: confirm", 20, "the trouble")
+        told.clear()
+        ticks = len(rig.desk.ticks)
+        wait_until(lambda: len(rig.desk.ticks) > ticks + 2, 20, "passes of the engine")
+        assert "WATCHDOG=1" not in told
+        rig.collector._confirmer._thread = alive
+        wait_until(lambda: "WATCHDOG=1" in told, 20, "the watchdog is fed again")
+
+
+def test_a_broker_that_hangs_is_told_from_one_that_is_down(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path / "broker") as broker, Rig(tmp_path, broker, SQLITE, mqtt={"keepalive_s": 5}) as rig:
+        rig.wait_connected()
+        broker.suspend()
+        try:
+            wait_until(lambda: "does not answer" in rig.collector.broker.trouble, 60, "the silence")
+        finally:
+            broker.resume()
+        rig.wait_connected()
 
 
 def test_a_repeat_is_confirmed_again_and_stored_once(mosquitto: Mosquitto, tmp_path: Path) -> None:

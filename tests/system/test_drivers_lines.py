@@ -12,19 +12,23 @@ import socket
 import threading
 import time
 import tty
+from array import array
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from config.agent import SerialLine, TcpLine
+from config.agent import Allowed, DeviceConfig, SerialLine, TcpLine
+from config.profile import load_profile
+from contract.reading import Cause
 from drivers.base import Line, Moment
 from drivers.errors import Fault, FrameError, LineDownError
-from drivers.lines.serial import SerialBusLine
-from drivers.lines.tcp import TcpConnectionLine
+from drivers.lines.serial import SerialBusLine, TtyPort
+from drivers.lines.tcp import ONE_SHOTS, TcpConnectionLine
 from drivers.modbus.frames import RtuExchange, TcpExchange, crc16, read_pdu
+from drivers.registry import build_driver
 from tests.servers.waiting import free_port
 
 
@@ -188,6 +192,28 @@ def test_a_port_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
     run(scenario())
 
 
+@pytest.mark.parametrize(("mode", "flags"), [("rts_high", 0b011), ("rts_low", 0b101)])
+def test_the_kernel_turns_the_direction_of_a_port_that_needs_it(
+    device: PtyDevice, monkeypatch: pytest.MonkeyPatch, mode: Literal["rts_high", "rts_low"], flags: int
+) -> None:
+    """Bits of linux/serial.h: 1 enabled, 2 RTS on send, 4 RTS after send."""
+    real, settings = fcntl.ioctl, array("i", [0] * 8)
+
+    def port_with_rs485(descriptor: int, request: int, *arguments: Any) -> Any:
+        if request not in {0x542E, 0x542F}:
+            return real(descriptor, request, *arguments)
+        source, target = (settings, arguments[0]) if request == 0x542E else (arguments[0], settings)
+        target[:] = source
+        return 0
+
+    config = SerialLine(id="bus", kind="serial", port=str(device.link), rs485=mode)
+    with pytest.raises(LineDownError, match=f"cannot turn the direction .rs485: {mode}"):
+        TtyPort(config)
+    monkeypatch.setattr("fcntl.ioctl", port_with_rs485)
+    TtyPort(config).close()
+    assert settings[0] == flags
+
+
 def test_closing_lets_the_frame_end_and_fails_what_waits(device: PtyDevice) -> None:
     async def scenario() -> None:
         line = serial_line(device)
@@ -325,6 +351,51 @@ def test_cancelling_a_request_frees_the_line_for_the_next() -> None:
             device.gate.set()
             assert isinstance(await polls[2], Moment)
             assert 2 not in device.asked
+
+    run(scenario())
+
+
+def test_a_device_that_closes_after_every_answer_is_met_with_a_connection_each() -> None:
+    asked: list[int] = []
+    serving: list[asyncio.Task[None]] = []
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.append(asyncio.create_task(serve(reader, writer)))
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readexactly(12)
+        asked.append(request[7])
+        answer = b"\1\5" if request[7] < 5 else request[8:]
+        writer.write(request[:4] + bytes((0, 2 + len(answer))) + request[6:8] + answer)
+        # The worst moment to close is when the next request is on its way.
+        with contextlib.suppress(OSError):
+            await reader.read(12)
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+    async def scenario() -> None:
+        server = await asyncio.start_server(connected, "127.0.0.1", 0)
+        config = TcpLine(id="tcp", kind="tcp", host="127.0.0.1", port=server.sockets[0].getsockname()[1], timeout_s=5)
+        line = TcpConnectionLine(config, SystemClock())
+        device = DeviceConfig(id="relay", line="tcp", unit=1, profile="waveshare-relay-d")
+        allowed = [Allowed(point="relay/k1", low=0, high=1)]
+        driver = build_driver(device, load_profile("waveshare-relay-d"), line, SystemClock(), allowed)
+        for _ in range(ONE_SHOTS):
+            block = await driver.read(driver.points)
+            assert block.causes == dict.fromkeys(block.keys[8:], Cause.LINE_DOWN)
+        opened = line.counters.opened
+        for _ in range(5):
+            block = await driver.read(driver.points)
+            assert block.causes == {}
+            assert (block.values[0], block.values[8 + 1]) == (True, False)
+        assert line.counters.opened == opened + 10
+        asked.clear()
+        assert (await driver.write(driver.points[0], True)).value is True
+        assert asked == [5, 1]
+        await line.close()
+        server.close()
+        await asyncio.gather(*serving)
 
     run(scenario())
 

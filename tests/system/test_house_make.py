@@ -131,6 +131,20 @@ def test_unreachable_package_sources_are_quoted(tmp_path: Path, monkeypatch: pyt
     assert "sudo apt install mosquitto influxdb systemd" in message
 
 
+def test_a_source_that_apt_only_warns_of_is_quoted_with_what_fails_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = """case "$*" in
+*update*) echo 'W: Failed to fetch the list: Connection refused' ;;
+*) echo 'E: Unable to locate package mosquitto'; exit 100 ;;
+esac"""
+    _tools(tmp_path, monkeypatch, apt_get=fake, dpkg_deb="exit 0")
+    with pytest.raises(ServerMissingError) as caught:
+        provision(tmp_path / "servers")
+    assert "W: Failed to fetch the list: Connection refused" in str(caught.value)
+    assert "E: Unable to locate package mosquitto" in str(caught.value)
+
+
 def test_an_installed_server_is_used_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _tools(tmp_path, monkeypatch, mosquitto="echo 'mosquitto version 2.0.18'; exit 1")
     binary = locate(MOSQUITTO, tmp_path / "servers")

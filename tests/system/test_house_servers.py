@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import subprocess
 import threading
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
 from tests.servers import Influx, InfluxRefusedError, Mosquitto, ServerFailedError, free_port, wait_until
+from tests.servers.left_behind import assert_none_left, running_children
 from tests.servers.waiting import accepts_connections
 
 if TYPE_CHECKING:
@@ -124,6 +126,14 @@ def test_suspended_influx_answers_nothing_until_resumed(influx: Influx) -> None:
     assert influx.query("SHOW DATABASES")["results"]
 
 
+def test_no_thread_runs_on_once_it_is_suspended(influx: Influx) -> None:
+    for _ in range(50):
+        influx.suspend()
+        stands = influx._is_suspended()
+        influx.resume()
+        assert stands
+
+
 def test_influx_refusals_are_errors(influx: Influx) -> None:
     influx.create_database("refusals")
     with pytest.raises(InfluxRefusedError, match="404"):
@@ -132,6 +142,16 @@ def test_influx_refusals_are_errors(influx: Influx) -> None:
         influx.write("meter u1", database="refusals")
     with pytest.raises(InfluxRefusedError, match="error parsing query"):
         influx.query("SELEKT")
+
+
+def test_a_process_that_outlives_its_test_is_named_and_ended() -> None:
+    before = set(running_children())
+    assert_none_left(before)
+    subprocess.run(["/bin/sh", "-c", "sleep 600 >/dev/null 2>&1 &"], check=True)
+    wait_until(lambda: "sleep 600 " in running_children().values(), 10, "the orphan is ours")
+    with pytest.raises(AssertionError, match="left behind: sleep 600"):
+        assert_none_left(before, 0.05)
+    wait_until(lambda: set(running_children()) <= before, 10, "it is ended")
 
 
 def test_wait_until_names_what_did_not_happen() -> None:

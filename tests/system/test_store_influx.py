@@ -15,6 +15,8 @@ from collector.shell.stores.base import Sample, SeriesName, StoreRefusedError, S
 from collector.shell.stores.influx1 import DAY_MS, Influx1Store
 from config.collector import InfluxStore
 from tests.servers import Influx
+from tests.servers.waiting import accepts_connections
+from tests.system.authority import Authority
 from tests.system.collector_rig import now_ms
 
 BEGIN_MS = now_ms() - 3_600_000
@@ -88,6 +90,39 @@ def test_a_field_of_another_type_costs_its_device_no_other_point(
     assert count(influx, "fields") == 1001
     assert len(requests) < 40
     store.close()
+
+
+def test_times_that_the_server_cannot_count_are_brought_into_what_it_can(influx: Influx) -> None:
+    influx.create_database("forever")
+    store = store_of(influx, "forever")
+    store.write([row(1)])
+    assert store.range("gw-1", "m1", "u1", -(10**15), 10**15, 9) == [Sample(BEGIN_MS + 1, 1.0)]
+    assert store.range("gw-1", "m1", "u1", 10**15, 10**16, 9) == []
+    store.close()
+
+
+class SecureInflux(Influx):
+    """One that speaks TLS only."""
+
+    def _is_ready(self) -> bool:
+        return accepts_connections(self.port)
+
+
+def test_a_server_of_the_city_s_own_authority_is_trusted_and_no_other(tmp_path: Path) -> None:
+    city = Authority(tmp_path / "city")
+    city.sign("influx", hosts="IP:127.0.0.1")
+    files = {"https-certificate": f'"{city.folder}/influx.crt"', "https-private-key": f'"{city.folder}/influx.key"'}
+    with SecureInflux(tmp_path / "influx", http={"https-enabled": "true", **files}) as influx:
+        url = f"https://127.0.0.1:{influx.port}"
+        config = InfluxStore(kind="influxdb1", url=url, database="t", ca_file=city.folder / "ca.crt")
+        store = Influx1Store(config)
+        store._query('CREATE DATABASE "t"')
+        assert store.write([row(1)]).stored == 1
+        store.close()
+        stranger = Influx1Store(config.model_copy(update={"ca_file": None}))
+        with pytest.raises(StoreUnavailableError, match="certificate verify failed"):
+            stranger.write([row(2)])
+        stranger.close()
 
 
 def test_series_of_other_writers_are_not_ours(influx: Influx) -> None:

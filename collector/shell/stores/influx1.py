@@ -33,6 +33,8 @@ from contract.topics import check_name
 DAY_MS: Final = 86_400_000
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 """Of one request; the server's own bound is 25 MB unless it was set lower."""
+_LATEST_MS: Final = 9_223_372_036_854
+"""The server counts in 64 bits of nanoseconds."""
 _MAX_ERROR_BYTES: Final = 64 * 1024
 _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 _CONFLICT = re.compile(r'input field \\?"([^"\\]+)\\?" on measurement')
@@ -107,7 +109,8 @@ class Influx1Store:
 
     def range(self, gateway: str, device: str, key: str, from_ms: int, to_ms: int, limit: int) -> list[Sample]:
         """See `Store.range`."""
-        return self._select(key, gateway, device, f" AND time >= {int(from_ms)}ms AND time < {int(to_ms)}ms", limit)
+        first_ms, end_ms = (min(max(int(time_ms), 0), _LATEST_MS) for time_ms in (from_ms, to_ms))
+        return self._select(key, gateway, device, f" AND time >= {first_ms}ms AND time < {end_ms}ms", limit)
 
     def close(self) -> None:
         """See `Store.close`."""
@@ -238,7 +241,10 @@ class Influx1Store:
         host, timeout_s = self._address.hostname or "", self._config.timeout_s
         if self._address.scheme == "https":
             return http.client.HTTPSConnection(
-                host, self._address.port, timeout=timeout_s, context=ssl.create_default_context()
+                host,
+                self._address.port,
+                timeout=timeout_s,
+                context=ssl.create_default_context(cafile=self._config.ca_file),
             )
         return http.client.HTTPConnection(host, self._address.port, timeout=timeout_s)
 

@@ -47,6 +47,8 @@ _RANGE: Final = """
     LEFT JOIN cause ON cause.id = sample.q
     WHERE series.gateway = ? AND series.device = ? AND series.key = ? AND sample.ts >= ? AND sample.ts < ?
     ORDER BY sample.ts DESC LIMIT ?"""
+_NEWEST_READING: Final = """
+    SELECT max(latest.ts) FROM series JOIN latest ON latest.series = series.id WHERE series.device <> ''"""
 _LATEST: Final = """
     SELECT series.key, latest.ts, latest.v, coalesce(cause.name, ''), series.boolean
     FROM series JOIN latest ON latest.series = series.id LEFT JOIN cause ON cause.id = latest.q
@@ -200,12 +202,16 @@ class SqliteStore:
         return number
 
     def _sweep(self, now_ms: int) -> None:
-        """Delete a few buckets past retention; a sweep that fails is made up for by the next."""
+        """Delete a few buckets past retention; a sweep that fails is made up for by the next.
+
+        Past it by the newest reading of a device too: a clock that is years ahead must not empty the file.
+        """
         if now_ms - self._swept_ms < _RETENTION_INTERVAL_MS or self._connection is None:
             return
         self._swept_ms = now_ms
-        oldest_kept = (now_ms - self._retention_ms) // BUCKET_MS
         with contextlib.suppress(sqlite3.Error):
+            (newest_ms,) = self._connection.execute(_NEWEST_READING).fetchone()
+            oldest_kept = (min(now_ms, newest_ms or 0) - self._retention_ms) // BUCKET_MS
             for _ in range(_BUCKETS_PER_SWEEP):
                 (first,) = self._connection.execute("SELECT min(bucket) FROM sample").fetchone()
                 if first is None or first >= oldest_kept:

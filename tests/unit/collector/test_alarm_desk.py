@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ import yaml
 from click.testing import CliRunner
 
 from collector.cli.alarms import alarms
-from collector.core.alarm_record import Notice
+from collector.core.alarm_record import Effects, Notice
+from collector.core.received import Received
 from collector.shell.alarm_desk import AlarmDesk
 from collector.shell.alarm_store import FILE_NAME, Outgoing, read_alarms
 from collector.shell.desk import AlarmStateError
+from collector.shell.notify import ChannelRoad
+from collector.shell.notify_sender import AppriseSender
 from config.city import City
 from config.rules import load_rules
 from contract.reading import Value
@@ -29,7 +33,15 @@ TOPIC = "city/v1/alarm/c-1/mains-lost"
 class Room:
     """A desk without channels, and what it published."""
 
-    def __init__(self, folder: Path, *, first_s: int = 0, inventory: City = INVENTORY, is_steady: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        first_s: int = 0,
+        inventory: City = INVENTORY,
+        is_steady: bool = False,
+        roads: Sequence[ChannelRoad] = (),
+    ) -> None:
         self.folder = folder
         self.now_ms = START_MS + first_s * 1000
         self.steady_ms = 0
@@ -45,6 +57,7 @@ class Room:
             root="city/v1",
             now_ms=lambda: self.now_ms,
             steady_ms=(lambda: self.steady_ms) if is_steady else None,
+            roads=roads,
         )
         self.desk.connected(self.now_ms)
 
@@ -118,6 +131,27 @@ def test_nothing_is_published_before_it_is_on_the_disk_and_nothing_is_lost(room:
     room.desk.close()
 
 
+def test_a_batch_that_fails_takes_nothing_of_those_before_it_along(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    for at_s in range(12):
+        room.second(at_s, LOST if at_s >= 10 else GOOD)
+    really = room.desk._engine.step
+
+    def step(item: Received) -> Effects:
+        if item.gateway == "gw-2":
+            raise ValueError("a rule's defect")
+        return really(item)
+
+    monkeypatch.setattr(room.desk._engine, "step", step)
+    items = [received(LOST, 12, seq=13), received(GOOD, 12, gateway="gw-2", seq=1)]
+    with pytest.raises(ValueError, match="defect"):
+        room.desk.evaluate(items)
+    # The collector tries them one by one; the first was evaluated already.
+    room.desk.evaluate(items[:1])
+    assert "mains-lost" in room.told()
+    assert [row["kind"] for row in read_alarms(room.folder, limit=10)[1] if row["rule"] == "mains-lost"] == ["raised"]
+    room.desk.close()
+
+
 def test_a_new_connection_gets_every_alarm_again(room: Room) -> None:
     for at_s in range(70):
         room.second(at_s, LOST if at_s >= 10 else GOOD)
@@ -126,6 +160,21 @@ def test_a_new_connection_gets_every_alarm_again(room: Room) -> None:
     room.desk.connected(room.now_ms)
     (payload,) = room.last(TOPIC)
     assert payload is not None
+    room.desk.close()
+
+
+def test_the_end_of_an_alarm_of_a_slow_clock_is_published_again_too(room: Room) -> None:
+    for at_s in range(60):
+        room.now_ms = START_MS + at_s * 1000
+        readings = received(LOST if 10 <= at_s < 30 else GOOD, at_s, seq=at_s + 1, offset_s=-3 * 86_400.0)
+        room.desk.evaluate([readings])
+        room.desk.tick(room.now_ms)
+    room.published.clear()
+    room.desk.connected(room.now_ms)
+    assert room.last(TOPIC) == [None]
+    room.published.clear()
+    room.desk.connected(room.now_ms + 2 * 86_400_000)
+    assert room.last(TOPIC) == []
     room.desk.close()
 
 
@@ -163,6 +212,31 @@ def test_state_that_is_no_json_costs_its_gateway_alone(room: Room) -> None:
     again = Room(room.folder)
     again.desk.close()
     assert "mains-lost" in again.told()
+
+
+def test_a_gateway_named_like_one_of_its_cabinets_speaks_for_all_of_them(tmp_path: Path) -> None:
+    inventory = city(cabinet(1, gateway="c-1"), cabinet(2, gateway="c-1", meter="m2", io="d2"))
+    room = Room(tmp_path, inventory=inventory)
+    room.desk.evaluate([received(GOOD, 0, gateway="c-1", seq=1)])
+    room.silence(130)
+    (payload,) = room.last("city/v1/alarm/c-1/gateway-offline")
+    assert payload is not None
+    assert "cabinet C-2" in payload["text"]["en"]
+    room.desk.close()
+
+
+def test_of_a_silent_gateway_each_crew_hears_of_its_own_cabinets(tmp_path: Path) -> None:
+    behind = (cabinet(1, gateway="gw"), cabinet(2, gateway="gw", meter="m2", io="d2", crew="south"))
+    roads = [ChannelRoad(crew, crew, "en", AppriseSender("json://127.0.0.1:9/")) for crew in ("north", "south")]
+    room = Room(tmp_path, inventory=city(*behind), roads=roads)
+    room.desk.evaluate([received(GOOD, 0, gateway="gw", seq=1)])
+    room.silence(200)
+    with sqlite3.connect(tmp_path / FILE_NAME) as direct:
+        told = dict(direct.execute("SELECT crew, title FROM outbox").fetchall())
+    direct.close()
+    assert "cabinet C-1 [" in told["north"]
+    assert "cabinet C-2 [" in told["south"]
+    room.desk.close()
 
 
 def test_an_alarm_whose_cabinet_left_the_inventory_ends(room: Room) -> None:

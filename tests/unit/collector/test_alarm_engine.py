@@ -272,6 +272,18 @@ def test_a_phase_lost_for_a_moment_is_told_with_its_name() -> None:
     assert brief.facts["voltages"] == "L1 230 V, L2 231 V, L3 229 V"
 
 
+def test_a_second_phase_that_fails_later_is_told_once_in_the_same_thread() -> None:
+    night = Night()
+    one, two = {**GOOD, "m/u2": 112.0}, {**GOOD, "m/u2": 112.0, "m/u3": 90.0}
+    # Three seconds are no change, as they are no alarm.
+    night.take(*series(GOOD, 0, 10), *series(one, 10, 80), *series(two, 80, 83), *series(one, 83, 100))
+    night.take(*series(two, 100, 200), *series(one, 200, 220), *series(two, 220, 240), *series(GOOD, 240, 260))
+    told = [(notice.at_ms - START_MS, notice.kind, notice.facts["phases"]) for notice in night.total.notices]
+    assert told == [(60_000, "raised", "L2"), (105_000, "raised", "L2, L3"), (250_000, "restored", "")]
+    assert len({notice.thread for notice in night.total.notices}) == 1
+    assert len({notice.part for notice in night.total.notices if notice.kind == "raised"}) == 2
+
+
 def test_what_history_tells_of_carries_the_facts_of_then() -> None:
     night = Night()
     night.take(*series(GOOD, 0, 10), *series({**GOOD, "m/u3": 90.0}, 10, 20), *series(GOOD, 20, 40))
@@ -284,6 +296,29 @@ def test_what_history_tells_of_carries_the_facts_of_then() -> None:
     night.take(*late[60:], *series(GOOD, 700, 800))
     told = [(notice.kind, notice.facts["phases"]) for notice in night.total.notices if notice.rule == "phase-loss"]
     assert told == [("brief", "L3"), ("brief", "L2")]
+
+
+def test_a_gateway_with_a_broken_charger_loses_no_mains_by_a_poll_that_failed() -> None:
+    night = Night()
+    well: dict[str, Value] = {**GOOD, "agent/power_source": "battery"}
+    del well["d/mains_ok"]
+    mute: dict[str, Value] = {**well, "m/u1": "timeout", "m/u2": "crc", "m/u3": "timeout"}
+    night.take(*series(well, 0, 600, 10))
+    for at_s in range(600, 1_200, 60):
+        night.take(*series(mute, at_s, at_s + 11, 10), *series(well, at_s + 20, at_s + 60, 10))
+    assert night.changes() == []
+    night.take(*series(mute, 1_200, 1_300, 10))
+    assert ("c-1", "mains-lost", "raised") in {change[1:] for change in night.changes()}
+
+
+def test_a_change_of_supply_and_one_failed_poll_are_a_last_gasp() -> None:
+    night = Night()
+    well: dict[str, Value] = {"m/u1": 230.0, "m/u2": 230.0, "m/u3": 230.0, "agent/power_source": "mains"}
+    night.take(*series(well, 0, 300, 10))
+    night.take(received({"m/u1": "timeout", "m/u2": "timeout", "m/u3": "timeout"}, 300))
+    night.take(received({"agent/power_source": "battery"}, 300.5, channel="event"))
+    night.until(400)
+    assert ("c-1", "mains-lost", "raised") in {told[1:] for told in night.told()}
 
 
 def test_most_of_the_fleet_silent_at_once_is_one_message_about_ourselves() -> None:

@@ -86,8 +86,11 @@ def test_a_silent_gateway_is_named_by_its_cabinets() -> None:
 
 
 def test_what_is_over_already_says_so() -> None:
-    told = message(notice("brief", late=True), "vi").body.splitlines()[0]
-    assert told == "MẤT ĐIỆN · tủ C-1 · Lê Duẩn · từ 20:00 đến 20:12 (12 phút), đã hết, nhận tin muộn"
+    told = message(notice("brief", late=True), "vi")
+    assert told.title == f"MẤT ĐIỆN (đã hết) · tủ C-1 [{told.tag}]"
+    first = told.body.splitlines()[0]
+    assert first == "MẤT ĐIỆN (đã hết) · tủ C-1 · Lê Duẩn · từ 20:00 đến 20:12 (12 phút), nhận tin muộn"
+    assert message(notice("brief"), "en").title.startswith("MAINS LOST (over) · cabinet C-1 [")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

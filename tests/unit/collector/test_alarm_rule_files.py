@@ -86,7 +86,7 @@ def test_a_wrong_expectation_is_found(tmp_path: Path) -> None:
         (("{values}", "{value}"), "no fact"),
         (("severity: 2", "severity: 5"), "at most 4"),
         (("on_delay_s", "on_dela_s"), "did you mean 'on_delay_s'"),
-        (("window: always", "window: always\nsuppressed_by: [nothing]"), "suppressed_by names nothing"),
+        (("window: always", "window: always\nsuppressed_by: [nothing]"), "yaml:10:16: suppressed_by names nothing"),
     ],
 )
 def test_a_mistake_in_a_rule_is_named_with_its_place(tmp_path: Path, change: tuple[str, str], words: str) -> None:
@@ -96,3 +96,16 @@ def test_a_mistake_in_a_rule_is_named_with_its_place(tmp_path: Path, change: tup
         load_rules([file])
     assert words in str(caught.value)
     assert f"{file}:" in str(caught.value)
+
+
+def test_rules_that_hide_each_other_in_a_circle_are_refused(tmp_path: Path) -> None:
+    files: list[Path] = []
+    for number, cause in enumerate(("b", "c", "a")):
+        name = "abc"[number]
+        text = _THRESHOLD.format(clear_at=55).replace("window: always", f"window: always\nsuppressed_by: [{cause}]")
+        files.append(tmp_path / f"{name}.yaml")
+        files[-1].write_text(text.replace("rule: hot", f"rule: {name}"), "utf-8")
+    with pytest.raises(ConfigErrors) as caught:
+        load_rules(files)
+    assert "a.yaml:10:16: suppressed_by goes in a circle" in str(caught.value)
+    assert "a > b > c > a" in str(caught.value)

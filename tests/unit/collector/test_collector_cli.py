@@ -120,6 +120,16 @@ def test_all_errors_of_all_files_are_told_at_once_with_their_places(run: Command
         assert int(column) >= 1
 
 
+@pytest.mark.parametrize(
+    "url", ["http://h:99999", "http://h:port", "http://:8086", "http://h:0", "ftp://h", "http://h/?a"]
+)
+def test_an_impossible_address_of_the_store_is_told_before_it_is_used(run: Commands, url: str) -> None:
+    run.write(city(), collector(store={"kind": "influxdb1", "url": url, "database": "t"}))
+    result = run("check")
+    assert result.exit_code == 3
+    assert "http://host:port" in result.output
+
+
 def test_an_unknown_crew_in_notify_is_named_at_its_line(run: Commands) -> None:
     run.write(city(), collector(notify=[{"crew": "nobody", "channels": [{"url": "json://127.0.0.1/x"}]}]))
     result = run("check")
@@ -138,6 +148,18 @@ def test_a_crew_that_nobody_can_reach_is_a_finding(run: Commands) -> None:
     vietnamese = run("check", "--json")
     assert vietnamese.exit_code == 1
     assert len(json.loads(vietnamese.output)["findings"]) == 1
+
+
+def test_an_address_that_no_service_has_is_a_finding_at_its_line_without_its_secret(run: Commands) -> None:
+    (run.folder / "bot").write_text("tgramm://123456789:hunter2/42\n", "utf-8")
+    channels = [{"url": "json://127.0.0.1:9/x"}, {"url_file": "bot"}, {"url": "mailto://"}]
+    run.write(city(), collector(notify=[{"crew": "night", "channels": channels}]))
+    result = run("check")
+    assert result.exit_code == 1
+    lines = result.output.splitlines()
+    assert len(lines) == 2
+    assert all("crew 'night': Apprise knows no service by this URL" in line for line in lines)
+    assert "hunter2" not in result.output
 
 
 def test_a_schedule_that_is_missing_is_named(run: Commands) -> None:
@@ -216,6 +238,10 @@ def test_the_newest_are_shown_when_there_are_more_than_asked_for(run: Commands) 
         (["--from", "yesterday"], 2),
         (["--last", "1h", "--from", "2026-01-01"], 2),
         (["--limit", "0"], 2),
+        (["--gw", "GW 1"], 2),
+        (["--point", "u1'"], 2),
+        (["--from", "0001-01-01", "--to", "0001-01-02"], 1),
+        (["--from", "9999-12-31T23:00", "--to", "9999-12-31T23:59"], 1),
         (["--gw", "gw-9"], 1),
     ],
 )
@@ -329,7 +355,7 @@ def test_every_trouble_that_a_store_can_name_has_its_remedy() -> None:
     words = {answer.reason for answer in map(judge, (401, 403, 404, 408, 429), [""] * 5)}
     words |= {judge(500, body).reason for body in ("retention policy not found", "no space left on device",
                                                     "cache-max-memory-size exceeded")}  # fmt: skip
-    words |= {"unreachable", "timeout", "disk_full", "damaged", "cannot_open", "dead_letter", "defect"}
+    words |= {"unreachable", "timeout", "disk_full", "damaged", "cannot_open", "dead_letter", "defect", "part_ended"}
     told = {remedies.remedy("store", f"{word}: facts") for word in words}
     assert len(told) == len(words)
     assert remedies.remedy("store", "something new") not in told

@@ -15,7 +15,7 @@ from collector.shell.dead_letter import DeadLetterFile, DeadLetterFullError, Poi
 from collector.shell.gateways import Gateways
 from collector.shell.housekeeping import FACTS_INTERVAL_MS, OVERVIEW_INTERVAL_MS, Housekeeping
 from collector.shell.metrics import COUNTERS, GAUGES, Metrics
-from collector.shell.records import FILE_NAME, GatewayRecord, Records, read_overview
+from collector.shell.records import FILE_NAME, GatewayRecord, Records, open_records, read_overview
 from collector.shell.store_queue import StoreQueue
 from tests.unit.collector.collector_parts import NOW_MS
 
@@ -106,6 +106,21 @@ def test_a_damaged_record_is_an_error_and_not_an_empty_one(tmp_path: Path) -> No
         Records(tmp_path)
     with pytest.raises(sqlite3.DatabaseError):
         read_overview(tmp_path)
+
+
+def test_a_damaged_record_is_set_aside_and_the_collector_starts(tmp_path: Path) -> None:
+    for damage in (b"this is no database at all" * 100, b"SQLite format 3\0" + b"\xff" * 5000):
+        (tmp_path / "collector.db").write_bytes(damage)
+        records = open_records(tmp_path)
+        records.save_catalogue([("gw-1", "m1", "meter")], [])
+        records.close()
+        again = open_records(tmp_path)
+        assert again.devices() == [("gw-1", "m1", "meter")]
+        again.close()
+        for file in tmp_path.glob("collector.db*"):
+            if "damaged" not in file.name:
+                file.unlink()
+    assert [file.read_bytes()[:4] for file in sorted(tmp_path.glob("*damaged*"))] == [b"this", b"SQLi"]
 
 
 def test_housekeeping_writes_every_five_seconds_at_once_on_trouble_and_facts_each_minute(tmp_path: Path) -> None:

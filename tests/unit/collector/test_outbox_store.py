@@ -211,6 +211,18 @@ def test_the_file_of_the_first_form_is_taken_over(tmp_path: Path) -> None:
     store.close()
 
 
+def test_every_active_alarm_is_listed_however_many_there_are(store: AlarmStore, tmp_path: Path) -> None:
+    rows = [
+        Shown(site=f"c-{number}", name="n", active=number < 30, state="unacked", changed_ms=number, body={})
+        for number in range(60)
+    ]
+    store.commit(states={}, shown=rows, transitions=[], outgoing=[])
+    alarms, _ = read_alarms(tmp_path, limit=10)
+    assert [alarm.site for alarm in alarms if alarm.active] == [f"c-{number}" for number in sorted(range(30), key=str)]
+    assert sorted(alarm.changed_ms for alarm in alarms if not alarm.active) == list(range(50, 60))
+    store.close()
+
+
 def test_acknowledgements_pass_from_one_process_to_the_other(store: AlarmStore, tmp_path: Path) -> None:
     other = AlarmStore(tmp_path)
     other.ask_acknowledge("c-1", "mains-lost", "Lan" * 100)

@@ -120,6 +120,17 @@ def test_retention_removes_whole_buckets_and_keeps_the_rest(store: SqliteStore, 
     ]
 
 
+def test_a_clock_that_is_years_ahead_deletes_nothing(store: SqliteStore, clock: Clock) -> None:
+    store.write([row(-6 * DAY_MS), row(0)])
+    clock.now_ms = NOW_MS + 3650 * DAY_MS
+    for _ in range(3):
+        # As the collector's own rows, which have its clock's time.
+        written = store.write([row(1000), row(clock.now_ms - NOW_MS, device="", batches=0)])
+        assert [one.reason for one in written.rejected] == ["beyond_retention"]
+        clock.now_ms += 60_000
+    assert [sample.time_ms for sample in samples(store)] == [NOW_MS - 6 * DAY_MS, NOW_MS]
+
+
 def test_a_reader_sees_one_snapshot_while_the_collector_writes(
     store: SqliteStore, tmp_path: Path, clock: Clock
 ) -> None:

@@ -7,10 +7,11 @@ import pkgutil
 import string
 import unicodedata
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from config.language import LANGUAGES, Texts, cells, choose_language, pad
+from config.language import LANGUAGES, Texts, _Preference, cells, choose_language, pad, prefer_language_of
 
 PACKAGES = ("contract", "config", "drivers", "edge_agent", "collector", "firmware_sim")
 VIETNAMESE_MARKS = set("ăâđêôơưàảãáạằẳẵắặầẩẫấậèẻẽéẹềểễếệìỉĩíịòỏõóọồổỗốộờởỡớợùủũúụừửữứựỳỷỹýỵ")
@@ -130,3 +131,29 @@ def test_the_language_is_the_nearest_that_was_asked_for(
     arguments: list[str], environment: dict[str, str], language: str
 ) -> None:
     assert choose_language(arguments, environment) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        (b"gateway: g\nlanguage: vi\n", "vi"),
+        (b"language: 'vi'  # the crew's\r\n", "vi"),
+        (b"language: en\n\ttab: broken", "en"),
+        (b"\xff\xfe", None),
+        (b"mqtt:\n  language: vi\n", None),
+        (b"language: de\n", None),
+    ],
+)
+def test_a_process_speaks_as_its_file_asks_unless_somebody_asks_otherwise(
+    text: bytes, asked: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Preference, "language", None)
+    file = tmp_path / "agent.yaml"
+    file.write_bytes(text)
+    prefer_language_of(file)
+    prefer_language_of(tmp_path / "none.yaml")
+    assert _Preference.language == asked
+    other = {"vi": "en_GB.UTF-8", "en": "vi_VN.UTF-8"}.get(asked or "", "en")
+    assert choose_language([], {"LANG": other}, _Preference.language) == (asked or "en")
+    assert choose_language(["--lang", "en"], {"LANG": other}, "vi") == "en"
+    assert choose_language([], {"LAMPLIGHTER_LANG": "en"}, "vi") == "en"

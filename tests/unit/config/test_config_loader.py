@@ -320,6 +320,22 @@ def test_cross_checks_of_the_city_stand_at_their_values() -> None:
     ]
 
 
+def test_a_meter_measures_one_cabinet() -> None:
+    text = (
+        CITY.replace("ward: w, ", "")
+        .replace("south", "north")
+        .replace("kk-1", "kk-2", 1)
+        .replace(", {id: north, name: Nam}", "")
+    )
+    text = text.replace("place:", "wards: [{id: w, name: W}]\nplace:").replace("gateway: g", "ward: w, gateway: g")
+    load_text(text, FILE, City)
+    shared = text.replace("devices: {}", "devices: {meter: m}")
+    ((line, _, message),) = findings(shared, City)
+    assert line == 7
+    assert message == "g/m is already the meter of cabinet 'kk-2': both would raise the same alarms"
+    load_text(shared.replace("gateway: g,", "gateway: h,", 1), FILE, City)
+
+
 PROFILE = """\
 profile: p
 version: "1"
@@ -351,7 +367,7 @@ def test_cross_checks_of_a_profile_stand_at_their_values(tmp_path: Path) -> None
         assert findings(text, ModbusProfile) == [(10, text.splitlines()[9].index(at) + 1, message)]
     (tmp_path / "p.yaml").write_text(renamed)
     assert load_modbus_profile("./p.yaml", tmp_path).point("b").address == 1
-    with pytest.raises(ConfigErrors, match="no such profile; there are: .*eastron-sdm630, "):
+    with pytest.raises(ConfigErrors, match=r"no such profile; there are: .*eastron-sdm630, "):
         load_profile("eastron")
 
 

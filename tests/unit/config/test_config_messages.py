@@ -177,6 +177,12 @@ def test_a_number_in_another_form_is_told_how_to_write_it(value: str, message: s
     assert _messages(text, AgentConfig) == [f"state_interval_s: {message}"]
 
 
+@pytest.mark.parametrize(("written", "read"), [("6", "6"), ("0600", "600"), ("6.30", "6.3"), ("true", "True")])
+def test_a_time_that_yaml_reads_as_a_number_is_told_how_to_write_it(written: str, read: str) -> None:
+    (message,) = _messages(f"periods: [{{on: sunset, off: {written}}}]\n", Schedule)
+    assert message.startswith(f"periods.0.off: '{read}' is no time: write 18:45, sunset")
+
+
 def test_a_choice_in_another_case_is_recognised() -> None:
     text = "gateway: g\nlines: [{id: a, kind: serial, port: p, parity: n}]\n"
     assert _messages(text, AgentConfig) == ["lines.0.parity: must be one of: N, E, O; did you mean 'N'? (given: 'n')"]

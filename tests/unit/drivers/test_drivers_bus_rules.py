@@ -6,11 +6,11 @@ import pytest
 
 from config.agent import SerialLine
 from contract.reading import Cause
-from drivers.base import LineCounters
+from drivers.base import LineCounters, Moment
 from drivers.errors import Fault, FrameError
 from drivers.lines.bus import BABBLE_US, PIECE_US, Bus, BusTiming
 from drivers.lines.memory import Answers, MemoryPort, VirtualTime
-from drivers.modbus.frames import RtuExchange, crc16, read_pdu
+from drivers.modbus.frames import RtuExchange, crc16, read_pdu, write_coil_pdu
 
 
 def timing(**fields: object) -> BusTiming:
@@ -140,6 +140,37 @@ def test_bytes_behind_an_answer_keep_the_line_quiet_for_a_piece() -> None:
     bench.ask()
     assert bench.sent_us()[1] - last_us == PIECE_US
     assert bench.counters.late_bytes == 2
+
+
+def write(bench: Bench) -> Moment:
+    bench.bus.settle()
+    return bench.bus.exchange(RtuExchange(1, write_coil_pdu(0, on=True)))
+
+
+@pytest.mark.parametrize("pieces", [1, 3, 8])
+def test_an_adapter_that_hears_itself_does_not_answer_for_a_relay(pieces: int) -> None:
+    """A write's right answer is the request itself, and so is its echo."""
+    bench = Bench(timing())
+    answers: dict[int, Answers] = {3: [(10_000, answer(bytes.fromhex("01 03 00 00 00 01")))]}
+
+    def device(request: bytes) -> Answers:
+        size = -(-len(request) // pieces)
+        cuts = range(0, len(request), size)
+        return [*((place, request[cut : cut + size]) for place, cut in enumerate(cuts)), *answers.get(request[1], ())]
+
+    bench.port.device = device
+    bench.ask()
+    with pytest.raises(FrameError) as caught:
+        write(bench)
+    assert caught.value.fault is Fault.TIMEOUT
+    answers[5] = [(20_000, bytes.fromhex("01 05 00 00 ff 00 8c 3a"))]
+    asked_us = bench.time.us
+    write(bench)
+    assert bench.time.us - asked_us >= 20_000
+    # Another adapter on the same line that hears nothing of itself: one read tells.
+    bench.port.device = lambda request: answers[request[1]]
+    bench.ask()
+    write(bench)
 
 
 def test_busy_time_is_from_request_to_last_byte() -> None:

@@ -141,10 +141,18 @@ def test_a_request_that_fails_makes_only_its_points_bad() -> None:
     run(scenario())
 
 
-@pytest.mark.parametrize("error", [timeout(), LineDownError("gone")])
-def test_silence_ends_the_read(error: DriverError) -> None:
+@pytest.mark.parametrize(
+    ("error", "answer"),
+    [
+        (timeout(), timeout()),
+        (LineDownError("gone"), LineDownError("gone")),
+        (exception_error(10, 1, 4), b"\x84\x0a"),
+        (exception_error(11, 1, 4), b"\x84\x0b"),
+    ],
+)
+def test_silence_ends_the_read(error: DriverError, answer: bytes | DriverError) -> None:
     async def scenario() -> None:
-        line = ScriptedLine(lambda pdu: error if pdu[1:3] == b"\0\x38" else zeros(pdu))
+        line = ScriptedLine(lambda pdu: answer if pdu[1:3] == b"\0\x38" else zeros(pdu))
         driver = meter(line)
         block = await driver.read(driver.points)
         assert len(line.asked) == 3
@@ -194,11 +202,11 @@ def test_a_device_that_lacks_a_point_and_is_then_silent_is_silent() -> None:
     ],
 )
 def test_exception_codes_say_what_to_do_next(code: int, kind: type[DriverError], cause: Cause) -> None:
-    error = exception_error(code, "here", 3, 1)
+    error = exception_error(code, 3, 1)
     assert type(error) is kind
     assert error.cause is cause
-    assert str(error).startswith(f"here: unit 3, function 1: exception {code}: ")
-    assert error.text("vi").startswith(f"here: địa chỉ 3, hàm 1: mã ngoại lệ {code}: ")
+    assert str(error).startswith(f"unit 3, function 1: exception {code}: ")
+    assert error.text("vi").startswith(f"địa chỉ 3, hàm 1: mã ngoại lệ {code}: ")
 
     async def scenario() -> None:
         line = ScriptedLine(lambda pdu: bytes((pdu[0] | 0x80, code)))
@@ -344,7 +352,7 @@ class Registers:
         address, count = int.from_bytes(pdu[1:3], "big"), int.from_bytes(pdu[3:5], "big")
         wanted = range(address, address + count)
         if any(one not in self.numbers for one in wanted):
-            return exception_error(2, "dev", 9, 3)
+            return exception_error(2, 9, 3)
         return bytes((pdu[0], 2 * count)) + b"".join(self.numbers[one].to_bytes(2, "big") for one in wanted)
 
 

@@ -109,6 +109,7 @@ def test_bits_are_taken_from_the_lowest_on() -> None:
     [
         ({}, 513, "02 01"),
         ({"type": "int16", "scale": 0.1}, -0.7, "ff f9"),
+        ({"type": "int32", "scale": 0.001, "offset": 0.5}, 123456.789, "07 5b cb 21"),
         ({"type": "float32", "order": "CDAB"}, 1.0, "00 00 3f 80"),
         ({"type": "int32", "order": "DCBA"}, 1, "01 00 00 00"),
     ],
@@ -129,6 +130,8 @@ def test_values_become_registers(fields: dict[str, Any], value: float, registers
         ({"type": "float32"}, 1e39),
         ({"high": 10}, 11),
         ({"low": 10}, 9),
+        ({"scale": 0.1}, 21.57),
+        ({"scale": 5.0, "offset": 1.0}, 20.0),
     ],
 )
 def test_values_that_do_not_fit_are_refused(fields: dict[str, Any], value: Any) -> None:

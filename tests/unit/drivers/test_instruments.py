@@ -209,7 +209,7 @@ def test_an_automatic_wxt530_is_heard_until_all_of_it_has_come() -> None:
 
 def test_what_a_talker_does_not_say_is_left_out_and_in_the_end_unsupported() -> None:
     class NoRain(VaisalaWxt530Automatic):
-        messages = {number: parts for number, parts in VaisalaWxt530.messages.items() if number != 3}  # noqa: RUF012
+        messages = {number: parts for number, parts in VaisalaWxt530.messages.items() if number != 3}  # noqa: RUF012 - as its base class has it
 
     rig = Rig(twin(NoRain), baud=19_200)
 
@@ -373,7 +373,7 @@ def test_the_line_is_held_from_a_measurement_to_its_values() -> None:
 
 def test_values_over_several_answers_are_put_together() -> None:
     class Narrow(SoilProbe):
-        most_characters = {"C": 8, "M": 8, "R": 8, "V": 8}  # noqa: RUF012
+        most_characters = {"C": 8, "M": 8, "R": 8, "V": 8}  # noqa: RUF012 - as its base class has it
 
     rig = sdi12(Narrow(Noise(1, "soil")))
     block = rig.run(found_and_read(rig, "generic-sdi12-soil"))

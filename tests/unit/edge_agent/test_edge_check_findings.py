@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from config.language import _Preference
 from edge_agent.cli.commands import edge_agent
 
 HEAD = "gateway: g\nplace: {latitude: 1, longitude: 1, timezone: UTC}\nlines:\n"
@@ -80,3 +81,12 @@ def test_what_a_check_finds_is_said_in_vietnamese(tmp_path: Path, monkeypatch: p
     )
     assert found[0].startswith("agent.yaml:6:28: lỗi: không có kiểu thiết bị 'waveshare-relay'; hiện có: ")
     assert found[0].endswith("có phải là 'waveshare-relay-d'?")
+
+
+def test_a_technician_over_a_bare_line_reads_the_language_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LAMPLIGHTER_LANG")
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.setattr(_Preference, "language", None)
+    assert "lỗi: không có khóa 'zz'" in _found(tmp_path, "language: vi\nzz: 1\n")[0]

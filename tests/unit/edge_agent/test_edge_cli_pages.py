@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import string
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -14,7 +16,10 @@ from config.city import City
 from config.collector import CollectorConfig
 from config.language import LANGUAGES, Language, cells
 from config.loader import load_document
+from contract.reading import Block
 from contract.schedule import Schedule
+from drivers.errors import UnsupportedError
+from edge_agent.app import read_device
 from edge_agent.cli import status_page
 from edge_agent.cli.commands import edge_agent
 from edge_agent.cli.exit_codes import MEANINGS, ExitCode
@@ -268,7 +273,7 @@ def test_every_example_loads() -> None:
     assert load_document(config.lighting.schedule_file, Schedule).program == "standard"
     assert load_document(EXAMPLES / "collector.yaml", CollectorConfig).city_file == Path("city.yaml")
     assert len(load_document(EXAMPLES / "city.yaml", City).cabinets) == 2
-    known = {"agent", "schedule", "collector", "city", "scenario", "simulator"}
+    known = {"agent", "schedule", "collector", "city", "scenario", "simulator", "traffic-signal"}
     assert {file.stem for file in EXAMPLES.glob("*.yaml")} == known
 
 
@@ -371,3 +376,22 @@ def test_read_says_what_is_wrong_with_the_line_in_the_readers_language(
     )
     assert result.exit_code == 5
     assert words in result.stderr
+
+
+class Stranger:
+    """A driver whose device answers every read and is of another type."""
+
+    points = ("u1",)
+
+    async def probe(self) -> None:
+        raise UnsupportedError("not the device of its profile", vi="không đúng thiết bị của hồ sơ")
+
+    async def read(self, points: object) -> Block:
+        raise AssertionError(f"registers of another type were read as {points}")
+
+
+def test_a_device_of_another_type_is_told_so_instead_of_read() -> None:
+    """2.6e-29 V, 741 W and 1e27 Wh were shown as good values of a device that is no meter."""
+    stranger: Any = SimpleNamespace(driver=Stranger(), by_key={}, patience_s=0.0)
+    with pytest.raises(UnsupportedError, match="not the device of its profile"):
+        asyncio.run(read_device(stranger, []))

@@ -12,6 +12,7 @@ import pytest
 
 from edge_agent.shell.control import AgentRunningError, ControlError, ControlServer, ask
 from edge_agent.shell.service import ServiceNotifier
+from edge_agent.shell.sole_agent import SoleAgent
 
 
 async def echo(request: dict[str, Any]) -> dict[str, Any]:
@@ -124,3 +125,20 @@ def test_the_service_manager_hears_of_each_state(tmp_path: Path) -> None:
     notifier.alive()
     ServiceNotifier({}).ready()
     assert ServiceNotifier({"WATCHDOG_USEC": "5", "WATCHDOG_PID": "1"}).watchdog_s is None
+
+
+def test_a_state_folder_has_one_agent(tmp_path: Path) -> None:
+    first, second = SoleAgent(tmp_path / "state"), SoleAgent(tmp_path / "state")
+    first.hold()
+    with pytest.raises(AgentRunningError, match="state_dir"):
+        second.hold()
+    first.release()
+    second.hold()
+    second.release()
+
+
+def test_a_disk_that_takes_no_lock_is_no_other_agent(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("no folder")
+    sole = SoleAgent(tmp_path / "state")
+    sole.hold()
+    sole.release()

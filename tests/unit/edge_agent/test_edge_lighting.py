@@ -237,3 +237,29 @@ def test_an_old_poll_says_nothing_of_a_newer_command() -> None:
     output.show(False, 11.0)
     assert not output.must_write(12.0)
     assert output.must_write(12.5)
+
+
+def test_a_street_does_not_wait_for_the_longest_pause_when_its_line_comes_back(street: Street) -> None:
+    street.driver.error = silent()
+
+    def mend() -> None:
+        street.driver.error = None
+
+    mended_s = 1500.0
+    street.run(1800.0, (mended_s, mend))
+    lit_s = next(at_s for at_s, value in street.writes() if at_s > mended_s and value is True)
+    # The poller's own probe may take 20 times what a probe costs; the pause of the commands had grown to 300 s.
+    assert lit_s - mended_s < 25
+    assert street.driver.values["k1"] is True
+
+
+def test_a_device_that_answers_polls_but_refuses_writes_is_asked_ever_more_slowly() -> None:
+    output = Output("relay/k1")
+    output.aim(True, 0.0)
+    writes = 0
+    for second in range(600):
+        output.show(False, float(second))
+        if output.must_write(float(second)):
+            writes += 1
+            output.done(False, second + 0.5)
+    assert writes < 12

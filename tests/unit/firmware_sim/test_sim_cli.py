@@ -59,6 +59,13 @@ def test_run_ends_with_3_on_a_bad_configuration(tmp_path: Path) -> None:
     assert f"{bad}:1:8: " in result.stderr
 
 
+def test_a_scenario_that_is_not_there_is_told_where_it_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "simulator.yaml"
+    file.write_text("lines:\n  - {id: a, kind: rtu}\nscenario: night.yaml\n", encoding="utf-8")
+    result = CliRunner().invoke(main, ["run", str(file)])
+    assert (result.exit_code, result.stderr) == (3, f"{file}:3:11: there is no file {tmp_path}/night.yaml\n")
+
+
 def test_wrong_usage_ends_with_2() -> None:
     assert CliRunner().invoke(main, ["scenario", "show"]).exit_code == 2
     assert CliRunner().invoke(main, ["dance"]).exit_code == 2

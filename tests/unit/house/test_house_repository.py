@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from config.language import choose_language
 
@@ -158,3 +159,8 @@ def test_ci_runs_make_test_and_nothing_else() -> None:
 def test_the_tests_do_not_depend_on_the_language_of_whoever_runs_them() -> None:
     assert os.environ["LAMPLIGHTER_LANG"] == "en"
     assert choose_language([], os.environ | {"LC_ALL": "vi_VN.UTF-8", "LANG": "vi_VN.UTF-8"}) == "en"
+
+
+def test_no_property_depends_on_the_speed_of_the_machine() -> None:
+    assert settings().deadline is None
+    assert HealthCheck.too_slow in settings().suppress_health_check

@@ -10,6 +10,7 @@ import pytest
 
 from config.agent import AgentConfig
 from config.collector import CollectorConfig
+from edge_agent.app import STOP_TIMEOUT_S
 
 ROOT = Path(__file__).resolve().parents[3]
 SYSTEMD = ROOT / "systemd"
@@ -42,6 +43,11 @@ def test_unit_is_watched_and_always_comes_back(unit: str) -> None:
     assert directives["WatchdogSec"] == ["60"]
     assert directives["Restart"] == ["always"]
     assert directives["StartLimitIntervalSec"] == ["0"]
+
+
+def test_the_agent_has_the_time_for_its_last_commit() -> None:
+    [stop_s] = _directives("edge-agent")["TimeoutStopSec"]
+    assert int(stop_s) > 3 * STOP_TIMEOUT_S + 10
 
 
 def test_a_reload_of_the_agent_is_the_signal_that_it_understands() -> None:
