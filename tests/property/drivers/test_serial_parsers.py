@@ -1,10 +1,11 @@
-"""Whatever comes on a line of instruments: the same in any pieces, only FrameError, bounded, found again after noise."""
+"""Whatever comes on a line of instruments: the same in any pieces, only FrameError, bounded, found after noise."""
 
 from __future__ import annotations
 
 import math
 import struct
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from config.points import FieldPoint
 from contract.reading import Cause, Value, quality_of
+from drivers.base import Exchange
 from drivers.errors import FrameError
 from drivers.serial import nmea0183, plantower, sdi12, sds011, sps30, winsen, wxt530
 from drivers.serial.exchanges import AskExchange, ListenExchange, Sdi12Exchange, ServiceRequestExchange, ShdlcExchange
@@ -65,7 +67,7 @@ def streams(draw: st.DrawFn) -> tuple[str, bytes]:
 
 def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    return [data[begin:end] for begin, end in zip(edges, edges[1:], strict=False)]
+    return [data[begin:end] for begin, end in pairwise(edges)]
 
 
 @given(streams(), st.lists(st.integers(0, 300), max_size=12))
@@ -112,7 +114,7 @@ def test_one_changed_byte_gives_the_same_values_or_none(name: str, place: int, c
 
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=6))
 def test_exchanges_end_in_an_answer_or_a_frame_error(data: bytes, cuts: list[int]) -> None:
-    exchanges = [
+    exchanges: list[Exchange] = [
         AskExchange(b"?", SCANNERS["winsen"]),
         ShdlcExchange(sps30.READ_REQUEST, sps30.READ),
         ListenExchange(SCANNERS["nmea0183"], frozenset({"wind_speed"}), 1_000_000),
@@ -182,9 +184,8 @@ def test_the_crc_of_six_bits_sees_every_changed_byte(data: bytes, place: int, ch
 @given(st.one_of(st.floats(), st.integers(-(2**70), 2**70), st.text(max_size=5), st.booleans(), st.sampled_from(Cause)))
 @pytest.mark.parametrize("kind", ["number", "integer", "bool", "text"])
 def test_a_field_becomes_a_value_or_a_cause(kind: str, found: Value | Cause) -> None:
-    spec = FieldPoint.model_validate(
-        {"key": "k", "en": "e", "vi": "v", "field": "f", "type": kind, "low": -9, "high": 9}
-    )
+    facts = {"key": "k", "en": "e", "vi": "v", "field": "f", "low": -9, "high": 9}
+    spec = FieldPoint.model_validate({**facts, "type": kind})
     value, cause = value_of(spec, found)
     if isinstance(found, Cause):
         assert (value, cause) == (None, found)
