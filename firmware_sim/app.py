@@ -18,9 +18,10 @@ from firmware_sim.clock import SimulatedClock
 from firmware_sim.control import ControlSocket
 from firmware_sim.core.codec import Request
 from firmware_sim.core.faults import Sending
+from firmware_sim.instrument_line import InstrumentLine
 from firmware_sim.journal import Journal
 from firmware_sim.line import RtuLine
-from firmware_sim.models import RtuLineConfig, SimulatorConfig
+from firmware_sim.models import InstrumentLineConfig, LineConfig, RtuLineConfig, SimulatorConfig
 from firmware_sim.opening import NotOpenError, What
 from firmware_sim.scenario import Scenario, time_line
 from firmware_sim.tcp import TcpLine
@@ -47,9 +48,8 @@ class Simulator:
     ) -> None:
         self.clock = SimulatedClock(config.time_factor)
         self.world = World(config, time.time())
-        self.lines: dict[str, RtuLine | TcpLine] = {
-            line.id: RtuLine(line, self._answer) if isinstance(line, RtuLineConfig) else TcpLine(line, self._answer)
-            for line in config.lines
+        self.lines: dict[str, RtuLine | InstrumentLine | TcpLine] = {
+            line.id: self._line(line, config.seed) for line in config.lines
         }
         for step in scenario.steps if scenario is not None else ():
             step.check(self.world)
@@ -58,6 +58,13 @@ class Simulator:
         self._journal = Journal(journal) if journal is not None else None
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
+
+    def _line(self, config: LineConfig, seed: int) -> RtuLine | InstrumentLine | TcpLine:
+        if isinstance(config, InstrumentLineConfig):
+            return InstrumentLine(config, seed)
+        if isinstance(config, RtuLineConfig):
+            return RtuLine(config, self._answer)
+        return TcpLine(config, self._answer)
 
     def _answer(self, line: str, request: Request) -> list[Sending] | None:
         found = self.world.answer(line, request, self.clock.now_s())
@@ -81,7 +88,7 @@ class Simulator:
         try:
             # Serial lines first: their threads wait in select, which knows descriptors below 1024 only.
             for line in self.lines.values():
-                if isinstance(line, RtuLine):
+                if not isinstance(line, TcpLine):
                     with _naming("line", line.config.id, line.config.link or "pty"):
                         line.start()
             for line in self.lines.values():
@@ -129,8 +136,8 @@ class Simulator:
             switching = self._switch(self.lines[action.line], up=action.do == "line_up")
             self._loop.call_soon_threadsafe(self._begin, switching)
 
-    async def _switch(self, line: RtuLine | TcpLine, *, up: bool) -> None:
-        if isinstance(line, RtuLine):
+    async def _switch(self, line: RtuLine | InstrumentLine | TcpLine, *, up: bool) -> None:
+        if not isinstance(line, TcpLine):
             (line.start if up else line.stop)()
         else:
             await (line.start if up else line.stop)()
@@ -147,7 +154,12 @@ class Simulator:
         """Return where the lines are: a path or host and port each, the control socket, the process id."""
         lines: list[dict[str, Any]] = []
         for name, line in self.lines.items():
-            if isinstance(line, RtuLine):
+            if isinstance(line, InstrumentLine):
+                format_ = line.config
+                lines.append({"id": name, "kind": "instrument", "path": line.path, "baud": format_.baud,
+                              "data_bits": format_.data_bits, "parity": format_.parity,
+                              "stop_bits": format_.stop_bits})  # fmt: skip
+            elif isinstance(line, RtuLine):
                 timing = line.config
                 lines.append({"id": name, "kind": "rtu", "path": line.path, "baud": timing.baud,
                               "parity": timing.parity, "stop_bits": timing.stop_bits})  # fmt: skip
@@ -158,7 +170,10 @@ class Simulator:
 
     def status(self) -> dict[str, Any]:
         """Return the truth: cabinets, devices, counters of the lines."""
-        lines = {name: asdict(line.counters) for name, line in self.lines.items()}
+        lines = {
+            name: line.status() if isinstance(line, InstrumentLine) else asdict(line.counters)
+            for name, line in self.lines.items()
+        }
         return {**self.world.status(self.clock.now_s()), "lines": lines}
 
 

@@ -13,6 +13,7 @@ import termios
 import threading
 import time
 import tty
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -42,27 +43,17 @@ _SPEEDS: Final = {
 }
 
 
-class RtuLine:
-    """One bus; open the `path` with any serial library at the line's speed.
+class PtyLine(ABC):
+    """A pseudo-terminal that one thread serves; open the `path` with any serial library at the line's speed."""
 
-    A pseudo-terminal passes bytes at once and hides parity, so the line's time is kept here. It does show
-    the speed that the host has set: with another one nothing is understood, as on a real bus.
-    """
-
-    def __init__(self, config: RtuLineConfig, answering: Answering) -> None:
-        self.config = config
+    def __init__(self, name: str, link: str | None, baud: int) -> None:
         self.path = ""
-        timing = LineTiming(baud=config.baud, parity=config.parity, stop_bits=config.stop_bits)
-        self._wire = RtuWire(timing, turnaround_s=config.turnaround_s, early=config.early)
-        self._answering = answering
+        self._name = name
+        self._wanted_link = link
+        self._baud = baud
         self._thread: threading.Thread | None = None
-        self._host_fd = self._device_fd = self._wake_in = self._wake_out = -1
         self._claim: socket.socket | None = None
-
-    @property
-    def counters(self) -> WireCounters:
-        """What the line has seen."""
-        return self._wire.counters
+        self._host_fd = self._device_fd = self._wake_in = self._wake_out = -1
 
     def start(self) -> None:
         """Open the pseudo-terminal, set the link and begin to listen; does nothing on an open line.
@@ -79,14 +70,14 @@ class RtuLine:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         tty.setraw(self._host_fd)
         settings = termios.tcgetattr(self._host_fd)
-        settings[4] = settings[_OUTPUT_SPEED] = _SPEEDS[self.config.baud]
+        settings[4] = settings[_OUTPUT_SPEED] = _SPEEDS[self._baud]
         termios.tcsetattr(self._host_fd, termios.TCSANOW, settings)
         os.set_blocking(self._device_fd, False)
         self.path = os.ttyname(self._host_fd)
-        if self.config.link is not None:
-            self._link(Path(self.config.link))
-        self._wire.clear()
-        self._thread = threading.Thread(target=self._run, name=f"line-{self.config.id}", daemon=True)
+        if self._wanted_link is not None:
+            self._link(Path(self._wanted_link))
+        self._prepare()
+        self._thread = threading.Thread(target=self._run, name=f"line-{self._name}", daemon=True)
         self._thread.start()
 
     def _link(self, link: Path) -> None:
@@ -108,8 +99,8 @@ class RtuLine:
             os.write(self._wake_in, b"x")
             self._thread.join()
             self._thread = None
-        if self.config.link is not None:
-            link = Path(self.config.link)
+        if self._wanted_link is not None:
+            link = Path(self._wanted_link)
             if link.is_symlink() and str(link.readlink()) == os.ttyname(self._host_fd):
                 link.unlink()
         if self._claim is not None:
@@ -119,6 +110,37 @@ class RtuLine:
             if descriptor >= 0:
                 os.close(descriptor)
         self._host_fd = self._device_fd = self._wake_in = self._wake_out = -1
+
+    @abstractmethod
+    def _prepare(self) -> None:
+        """Forget what was under way before the line was opened."""
+
+    @abstractmethod
+    def _run(self) -> None:
+        """Serve the line until `_wake_out` becomes readable."""
+
+
+class RtuLine(PtyLine):
+    """One bus.
+
+    A pseudo-terminal passes bytes at once and hides parity, so the line's time is kept here. It does show
+    the speed that the host has set: with another one nothing is understood, as on a real bus.
+    """
+
+    def __init__(self, config: RtuLineConfig, answering: Answering) -> None:
+        super().__init__(config.id, config.link, config.baud)
+        self.config = config
+        timing = LineTiming(baud=config.baud, parity=config.parity, stop_bits=config.stop_bits)
+        self._wire = RtuWire(timing, turnaround_s=config.turnaround_s, early=config.early)
+        self._answering = answering
+
+    @property
+    def counters(self) -> WireCounters:
+        """What the line has seen."""
+        return self._wire.counters
+
+    def _prepare(self) -> None:
+        self._wire.clear()
 
     def _run(self) -> None:
         wire = self._wire

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -11,6 +12,7 @@ from firmware_sim.core.cabinet import DEFAULT_INPUTS, SIGNALS
 from firmware_sim.core.counter import CounterMode
 from firmware_sim.findings import TEXTS, no_such
 from firmware_sim.twins import MODELS
+from firmware_sim.twins.instruments import INSTRUMENTS
 
 MAX_CABINETS: Final = 5000
 MAX_LINES: Final = 5000
@@ -23,6 +25,16 @@ Unit = Annotated[int, Field(ge=1, le=247)]
 Voltage = Annotated[float, Field(ge=0.0, le=1000.0)]
 Seconds = Annotated[float, Field(ge=0.0, le=1e9)]
 Baud = Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200]
+
+
+def _wrong_quantities(values: Mapping[str, float | str], known: Mapping[str, float | str]) -> list[At]:
+    """Return a finding for every quantity that a model has not, or that is a text instead of a number."""
+    findings = [At(("values", name), no_such("quantity", name, sorted(known))) for name in values if name not in known]
+    return findings + [
+        At(("values", name), TEXTS.text("text" if isinstance(known[name], str) else "number", name=name))
+        for name, value in values.items()
+        if name in known and isinstance(known[name], str) != isinstance(value, str)
+    ]
 
 
 class PlaceConfig(StrictModel):
@@ -56,7 +68,53 @@ class TcpLineConfig(StrictModel):
     turnaround_s: float = Field(default=0.0, ge=0.0, le=10.0)
 
 
-LineConfig = Annotated[RtuLineConfig | TcpLineConfig, Field(discriminator="kind")]
+class InstrumentFaultsConfig(StrictModel):
+    """Shares of what goes wrong: of the frames, but `noise` of the bytes."""
+
+    missing: Share = 0.0
+    cut: Share = 0.0
+    checksum: Share = 0.0
+    invalid: Share = 0.0
+    noise: Share = 0.0
+
+
+class SerialInstrumentConfig(StrictModel):
+    """An instrument that speaks something else than Modbus; `period_s` is how often it talks by itself."""
+
+    id: Id
+    model: str
+    address: str = Field(default="0", pattern=r"^[0-9A-Za-z]$")
+    period_s: float | None = Field(default=None, ge=0.001, le=3600.0)
+    values: dict[str, float | str] = Field(default_factory=dict, max_length=64)
+    faults: InstrumentFaultsConfig = InstrumentFaultsConfig()
+
+    @field_validator("model")
+    @classmethod
+    def _known_model(cls, model: str) -> str:
+        if model not in INSTRUMENTS:
+            raise ValueError(no_such("model", model, sorted(INSTRUMENTS)))
+        return model
+
+    @model_validator(mode="after")
+    def _known_quantities(self) -> SerialInstrumentConfig:
+        refuse(_wrong_quantities(self.values, INSTRUMENTS[self.model].quantities))
+        return self
+
+
+class InstrumentLineConfig(StrictModel):
+    """A pseudo-terminal with instruments that speak something else than Modbus."""
+
+    id: Id
+    kind: Literal["instrument"]
+    link: str | None = None
+    baud: Baud = 9600
+    data_bits: Literal[7, 8] = 8
+    parity: Literal["N", "E", "O"] = "N"
+    stop_bits: Literal[1, 2] = 1
+    instruments: tuple[SerialInstrumentConfig, ...] = Field(min_length=1, max_length=62)
+
+
+LineConfig = Annotated[RtuLineConfig | TcpLineConfig | InstrumentLineConfig, Field(discriminator="kind")]
 
 
 class CircuitConfig(StrictModel):
@@ -135,18 +193,7 @@ class TwinConfig(StrictModel):
 
     @model_validator(mode="after")
     def _known_quantities(self) -> TwinConfig:
-        quantities = MODELS[self.model].quantities
-        findings = [
-            At(("values", name), no_such("quantity", name, sorted(quantities)))
-            for name in self.values
-            if name not in quantities
-        ]
-        findings += [
-            At(("values", name), TEXTS.text("text" if isinstance(quantities[name], str) else "number", name=name))
-            for name, value in self.values.items()
-            if name in quantities and isinstance(quantities[name], str) != isinstance(value, str)
-        ]
-        refuse(findings)
+        refuse(_wrong_quantities(self.values, MODELS[self.model].quantities))
         return self
 
 

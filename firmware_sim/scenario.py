@@ -14,6 +14,7 @@ from firmware_sim.actions import Action, ActionError, FaultEnd, FaultStart
 from firmware_sim.findings import TEXTS, no_such
 from firmware_sim.models import (
     CounterConfig,
+    InstrumentLineConfig,
     MeterConfig,
     RelayConfig,
     RtuLineConfig,
@@ -111,12 +112,12 @@ def named_scenario(file: Path, config: SimulatorConfig) -> Path | None:
 def _contradictions(config: SimulatorConfig) -> list[tuple[Location, str]]:
     """Return what only the whole file shows: lines that are not there, numbers and names given twice."""
     findings: list[tuple[Location, str]] = []
-    lines = {line.id for line in config.lines}
+    lines = {line.id for line in config.lines if not isinstance(line, InstrumentLineConfig)}
     findings += _repeated([(("lines", i, "id"), line.id) for i, line in enumerate(config.lines)], "line")
     links = [
         (("lines", i, "link"), line.link)
         for i, line in enumerate(config.lines)
-        if isinstance(line, RtuLineConfig) and line.link is not None
+        if isinstance(line, RtuLineConfig | InstrumentLineConfig) and line.link is not None
     ]
     findings += _repeated(list(links), "link")
     ports = [
@@ -139,7 +140,13 @@ def _contradictions(config: SimulatorConfig) -> list[tuple[Location, str]]:
         names = [(("cabinets", i, "circuits", j, "id"), item.id) for j, item in enumerate(cabinet.circuits)]
         findings += _repeated(list(names), "circuit")
     placed += [(("devices", i), device.id, device) for i, device in enumerate(config.devices)]
-    findings += _repeated([((*where, "id"), name) for where, name, _ in placed], "device")
+    instruments: list[Named] = [
+        (("lines", i, "instruments", j, "id"), one.id)
+        for i, line in enumerate(config.lines)
+        if isinstance(line, InstrumentLineConfig)
+        for j, one in enumerate(line.instruments)
+    ]
+    findings += _repeated([*(((*where, "id"), name) for where, name, _ in placed), *instruments], "device")
     units: list[Named] = []
     for where, _, item in placed:
         if item.line not in lines:

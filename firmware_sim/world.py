@@ -19,7 +19,15 @@ from firmware_sim.core.server import Device
 from firmware_sim.core.station import BROADCAST, Outcome, Station
 from firmware_sim.core.waveshare import WaveshareRelayD
 from firmware_sim.findings import TEXTS, no_such
-from firmware_sim.models import CabinetConfig, MeterConfig, RelayConfig, RtuLineConfig, SimulatorConfig, TwinConfig
+from firmware_sim.models import (
+    CabinetConfig,
+    InstrumentLineConfig,
+    MeterConfig,
+    RelayConfig,
+    RtuLineConfig,
+    SimulatorConfig,
+    TwinConfig,
+)
 from firmware_sim.twins import MODELS
 
 ALL = "*"
@@ -55,7 +63,9 @@ class World:
         self.stations: dict[str, Station] = {}
         self.units: dict[str, dict[int, Station]] = {line.id: {} for line in config.lines}
         self._line_of: dict[str, str] = {}
-        self._transport: dict[str, Transport] = {line.id: line.kind for line in config.lines}
+        self._transport: dict[str, Transport] = {
+            line.id: line.kind for line in config.lines if not isinstance(line, InstrumentLineConfig)
+        }
         self._meters: dict[str, list[Sdm630]] = {}
         self._lock = threading.Lock()
         lines = {line.id: line for line in config.lines}

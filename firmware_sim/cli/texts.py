@@ -59,6 +59,10 @@ TEXTS: Final = Texts(
             "line {id}: {path}, {baud} baud, {parity}{stop_bits}",
             "đường truyền {id}: {path}, {baud} baud, {parity}{stop_bits}",
         ),
+        "ready_instrument": (
+            "line {id}: {path}, {baud} baud, {data_bits}{parity}{stop_bits}, instruments",
+            "đường truyền {id}: {path}, {baud} baud, {data_bits}{parity}{stop_bits}, thiết bị đo",
+        ),
         "ready_tcp": ("line {id}: {host} port {port}", "đường truyền {id}: {host} cổng {port}"),
         "ready": ("ready: {cabinets} cabinets, {devices} devices", "sẵn sàng: {cabinets} tủ, {devices} thiết bị"),
         "stopped": ("stopped", "đã dừng"),
