@@ -1,8 +1,8 @@
 """The process that talks to notification services: what hangs or floods there costs this process, not the collector.
 
 Reads one JSON object a line (url, title, body, urgency), answers each with `1` (taken) or `0`; a URL alone is only
-looked at. The URL comes by the
-pipe because arguments are seen by every user of the machine. Nothing is printed: a plug-in may quote the URL.
+looked at. The URL comes by the pipe because arguments are seen by every user of the machine. Nothing is printed: a
+plug-in may quote the URL.
 """
 
 from __future__ import annotations
