@@ -130,8 +130,10 @@ class RtuLine(PtyLine):
     def __init__(self, config: RtuLineConfig, answering: Answering) -> None:
         super().__init__(config.id, config.link, config.baud)
         self.config = config
-        timing = LineTiming(baud=config.baud, parity=config.parity, stop_bits=config.stop_bits)
-        self._wire = RtuWire(timing, turnaround_s=config.turnaround_s, early=config.early)
+        timing = LineTiming(
+            baud=config.baud, data_bits=config.data_bits, parity=config.parity, stop_bits=config.stop_bits
+        )
+        self._wire = RtuWire(timing, turnaround_s=config.turnaround_s, early=config.early, framing=config.framing)
         self._answering = answering
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -45,10 +46,12 @@ class PlaceConfig(StrictModel):
 
 
 class RtuLineConfig(StrictModel):
-    """A pseudo-terminal that keeps the timing of a serial line."""
+    """A pseudo-terminal that keeps the timing of a serial line; its frames are RTU unless told."""
 
     id: Id
     kind: Literal["rtu"]
+    framing: Literal["rtu", "ascii"] = "rtu"
+    data_bits: Literal[7, 8] = 8
     link: str | None = None
     baud: Baud = 9600
     parity: Literal["N", "E", "O"] = "N"
@@ -58,11 +61,21 @@ class RtuLineConfig(StrictModel):
     check_speed: bool = True
 
 
+class ServerTls(StrictModel):
+    """Mutual TLS: the authority of the callers' certificates, and the port's own certificate and key (PEM)."""
+
+    ca_file: Path
+    cert_file: Path
+    key_file: Path
+
+
 class TcpLineConfig(StrictModel):
-    """A Modbus TCP port with any number of units; port 0 takes a free one."""
+    """A port with any number of units; 0 takes a free one. Framing rtu and ascii are those of serial servers."""
 
     id: Id
     kind: Literal["tcp"]
+    framing: Literal["tcp", "rtu", "ascii"] = "tcp"
+    tls: ServerTls | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=0, ge=0, le=65535)
     turnaround_s: float = Field(default=0.0, ge=0.0, le=10.0)

@@ -1,13 +1,14 @@
-"""A Modbus TCP port: any number of units, answers in the order of the requests."""
+"""A port that speaks Modbus, in TLS if told: any number of units, answers in the order of the requests."""
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from firmware_sim.core.codec import Request, TcpFramer
+from firmware_sim.core.codec import AsciiFramer, Request, RtuStreamFramer, TcpFramer
 from firmware_sim.core.faults import Sending
 from firmware_sim.models import TcpLineConfig
 
@@ -17,6 +18,11 @@ MAX_PENDING: Final = 256
 
 _ACCEPT_TURNS: Final = 4
 
+_FRAMERS: Final[dict[str, Callable[[], TcpFramer | RtuStreamFramer | AsciiFramer]]] = {
+    "tcp": TcpFramer,
+    "rtu": RtuStreamFramer,
+    "ascii": AsciiFramer,
+}
 Answering = Callable[[str, Request], list[Sending] | None]
 
 
@@ -54,9 +60,21 @@ class TcpLine:
             return
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: _Connection(self), self.config.host, self.port, backlog=MAX_CONNECTIONS
+            lambda: _Connection(self), self.config.host, self.port, backlog=MAX_CONNECTIONS, ssl=self._security()
         )
         self.port = self._server.sockets[0].getsockname()[1]
+
+    def _security(self) -> ssl.SSLContext | None:
+        tls = self.config.tls
+        if tls is None:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_verify_locations(cafile=tls.ca_file)
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+        # Modbus/TCP Security is mutual: a caller without a certificate is turned away.
+        context.verify_mode = ssl.CERT_REQUIRED
+        return context
 
     async def stop(self) -> None:
         """Stop listening and cut every connection."""
@@ -90,7 +108,7 @@ class TcpLine:
 class _Connection(asyncio.Protocol):
     def __init__(self, line: TcpLine) -> None:
         self._line = line
-        self._framer = TcpFramer()
+        self._framer = _FRAMERS[line.config.framing]()
         self._transport: asyncio.Transport | None = None
         self._free_s = 0.0
         self._timers: set[asyncio.TimerHandle] = set()

@@ -64,8 +64,9 @@ class World:
         self.units: dict[str, dict[int, Station]] = {line.id: {} for line in config.lines}
         self._line_of: dict[str, str] = {}
         self._transport: dict[str, Transport] = {
-            line.id: line.kind for line in config.lines if not isinstance(line, InstrumentLineConfig)
+            line.id: line.framing for line in config.lines if not isinstance(line, InstrumentLineConfig)
         }
+        self._connected = {line.id for line in config.lines if line.kind == "tcp"}
         self._meters: dict[str, list[Sdm630]] = {}
         self._lock = threading.Lock()
         lines = {line.id: line for line in config.lines}
@@ -127,7 +128,7 @@ class World:
     def answer(self, line: str, request: Request, now_s: float) -> tuple[Station, Outcome] | None:
         """Hand a request to the unit that it names; None if nobody on the line has that number."""
         with self._lock:
-            if request.unit == BROADCAST and request.transport == "rtu":
+            if request.unit == BROADCAST and request.transport != "tcp":
                 for station in self.units[line].values():
                     station.broadcast(request, now_s)
                 return None
@@ -160,7 +161,8 @@ class World:
         """Return the devices; "*" is all, "c-1/*" all of one cabinet."""
         names = _names(targets, self.stations, "device")
         for name in names:
-            if fault is not None and not suits(fault, self._transport[self._line_of[name]]):
+            line = self._line_of[name]
+            if fault is not None and not suits(fault, self._transport[line], connected=line in self._connected):
                 raise ActionError("fault", TEXTS.text("no_meaning", fault=fault, name=name))
         return [self.stations[name] for name in names]
 

@@ -1,4 +1,4 @@
-"""Modbus frames as a device sees them: RTU with its checksum, TCP with its header.
+"""Modbus frames as a device sees them: RTU with its checksum, ASCII with its own, TCP with its header.
 
 Written from the specifications alone (Modbus Application Protocol v1.1b3, Modbus over Serial Line v1.02,
 Modbus Messaging on TCP/IP v1.0b), so that a mistake in the drivers' codec is not mirrored here.
@@ -10,10 +10,11 @@ import struct
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Transport = Literal["rtu", "tcp"]
+Transport = Literal["rtu", "ascii", "tcp"]
 
 MAX_PDU_BYTES: Final = 253
 MAX_RTU_BYTES: Final = 256
+MAX_ASCII_BYTES: Final = 513
 MAX_TCP_BYTES: Final = 260
 MBAP_BYTES: Final = 7
 
@@ -24,7 +25,7 @@ _WRITE_MANY: Final = (15, 16)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request that came whole: `transaction` is 0 on a serial line."""
+    """A request that came whole: `transaction` is 0 but on TCP with its own header."""
 
     transport: Transport
     unit: int
@@ -69,10 +70,26 @@ def pack_tcp(transaction: int, unit: int, pdu: bytes) -> bytes:
     return _MBAP.pack(transaction, 0, len(pdu) + 1, unit) + pdu
 
 
+def lrc(data: bytes) -> int:
+    """Return the check byte of an ASCII frame: the two's complement of the sum (Serial Line v1.02, appendix)."""
+    total = 0
+    for octet in data:
+        total = (total + octet) % 256
+    return (256 - total) % 256
+
+
+def pack_ascii(unit: int, pdu: bytes) -> bytes:
+    """Return the ASCII frame: colon, two capital digits for each byte, check byte, CR LF."""
+    text = "".join(f"{octet:02X}" for octet in (unit, *pdu))
+    return f":{text}{lrc(bytes((unit,)) + pdu):02X}\r\n".encode()
+
+
 def pack(request: Request, pdu: bytes) -> bytes:
     """Return the frame that answers a request with a PDU."""
     if request.transport == "rtu":
         return pack_rtu(request.unit, pdu)
+    if request.transport == "ascii":
+        return pack_ascii(request.unit, pdu)
     return pack_tcp(request.transaction, request.unit, pdu)
 
 
@@ -82,7 +99,7 @@ def _whole_rtu(data: bytes) -> Request | None:
     return Request("rtu", data[0], data[1:-2])
 
 
-def _rtu_request_bytes(data: bytes) -> int:
+def _rtu_request_bytes(data: bytes | bytearray) -> int:
     if len(data) > 6 and data[1] in _WRITE_MANY:
         return 9 + data[6]
     return _FIXED_REQUEST_BYTES
@@ -106,6 +123,66 @@ def parse_rtu(data: bytes) -> list[Request]:
         requests.append(request)
         rest = rest[size:]
     return requests
+
+
+def parse_ascii(line: bytes) -> Request | None:
+    """Return the request of one line, colon to CR LF; None if it is damaged."""
+    start, end = line.rfind(b":"), line.rfind(b"\r\n")
+    text = line[start + 1 : end]
+    if start < 0 or end < start or len(text) % 2 or any(digit not in b"0123456789ABCDEF" for digit in text):
+        return None
+    octets = bytes(int(text[at : at + 2], 16) for at in range(0, len(text), 2))
+    if len(octets) < 3 or lrc(octets[:-1]) != octets[-1]:
+        return None
+    return Request("ascii", octets[0], octets[1:-1])
+
+
+class AsciiFramer:
+    """Cuts characters into requests, each ended by its line feed; counts the damaged."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self.broken = False
+        self.damaged = 0
+
+    def feed(self, data: bytes) -> list[Request]:
+        """Return the requests that are whole now."""
+        self._buffer += data
+        *lines, rest = bytes(self._buffer).split(b"\n")
+        self._buffer = bytearray(rest[-MAX_ASCII_BYTES:])
+        parsed = [parse_ascii(line + b"\n") for line in lines]
+        self.damaged += parsed.count(None)
+        return [request for request in parsed if request is not None]
+
+
+class RtuStreamFramer:
+    """Cuts RTU requests out of a stream that has lost their silences: by length and checksum.
+
+    `broken` once that fails: nothing marks where the next frame begins.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self.broken = False
+
+    def feed(self, data: bytes) -> list[Request]:
+        """Return the requests that are whole now."""
+        requests: list[Request] = []
+        if self.broken:
+            return requests
+        self._buffer += data
+        while len(self._buffer) >= _FIXED_REQUEST_BYTES:
+            size = _rtu_request_bytes(self._buffer)
+            if len(self._buffer) < size:
+                break
+            request = _whole_rtu(bytes(self._buffer[:size]))
+            if request is None:
+                self.broken = True
+                self._buffer.clear()
+                break
+            requests.append(request)
+            del self._buffer[:size]
+        return requests
 
 
 class TcpFramer:

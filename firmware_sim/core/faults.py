@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, get_args
 
-from firmware_sim.core.codec import Request, Transport, pack, pack_rtu, pack_tcp
+from firmware_sim.core.codec import Request, Transport, pack, pack_tcp
 from firmware_sim.core.noise import Noise
 
 FaultName = Literal[
@@ -25,7 +25,9 @@ FaultName = Literal[
     "too_many",
     "length_lie",
     "exception",
+    "busy",
     "babble",
+    "stuck",
     "noise_before",
     "noise_after",
     "previous",
@@ -36,6 +38,10 @@ FAULT_NAMES: Final[tuple[FaultName, ...]] = get_args(FaultName)
 
 MAX_DELAY_S: Final = 3600.0
 BABBLE_BYTES: Final = 200
+STUCK_PIECES: Final = 60
+STUCK_STEP_S: Final = 0.05
+STUCK_BYTES: Final = 8
+BUSY: Final = 6
 
 
 class Sending(NamedTuple):
@@ -106,7 +112,7 @@ def _crc(_fault: Fault, exchange: Exchange, noise: Noise) -> list[Sending]:
         # TCP has no checksum of its own here: the garbled part is the header's protocol number.
         frame[2 + noise.integer(0, 1)] ^= 1 << noise.integer(0, 7)
     else:
-        # One flipped bit is what a 16-bit CRC is sure to find.
+        # One flipped bit is what a CRC, or the sum of an ASCII frame, is sure to find.
         frame[noise.integer(0, len(frame) - 1)] ^= 1 << noise.integer(0, 7)
     return _now(bytes(frame))
 
@@ -151,7 +157,7 @@ def _length_lie(_fault: Fault, exchange: Exchange, _noise: Noise) -> list[Sendin
     if not _is_read(exchange):
         return _now(exchange.frame())
     pdu = bytes((exchange.pdu[0], min(255, exchange.pdu[1] + 100))) + exchange.pdu[2:]
-    return _now(pack_rtu(exchange.request.unit, pdu))
+    return _now(_reply_as(exchange, pdu=pdu))
 
 
 def _exception(fault: Fault, exchange: Exchange, _noise: Noise) -> list[Sending]:
@@ -160,6 +166,15 @@ def _exception(fault: Fault, exchange: Exchange, _noise: Noise) -> list[Sending]
 
 def _babble(_fault: Fault, _exchange: Exchange, noise: Noise) -> list[Sending]:
     return _now(noise.octets(BABBLE_BYTES))
+
+
+def _busy(_fault: Fault, exchange: Exchange, _noise: Noise) -> list[Sending]:
+    return _now(_reply_as(exchange, pdu=bytes((exchange.request.function | 0x80, BUSY))))
+
+
+def _stuck(_fault: Fault, _exchange: Exchange, noise: Noise) -> list[Sending]:
+    """Keep sending for three seconds: a transmitter that does not let go of the line."""
+    return [Sending(place * STUCK_STEP_S, noise.octets(STUCK_BYTES)) for place in range(STUCK_PIECES)]
 
 
 def _noise_before(_fault: Fault, exchange: Exchange, _noise: Noise) -> list[Sending]:
@@ -194,7 +209,9 @@ _EFFECTS: Final[dict[FaultName, Effect]] = {
     "too_many": _too_many,
     "length_lie": _length_lie,
     "exception": _exception,
+    "busy": _busy,
     "babble": _babble,
+    "stuck": _stuck,
     "noise_before": _noise_before,
     "noise_after": _noise_after,
     "previous": _previous,
@@ -202,12 +219,20 @@ _EFFECTS: Final[dict[FaultName, Effect]] = {
     "disconnect": _disconnect,
 }
 
-_TCP_ONLY: Final[frozenset[FaultName]] = frozenset({"wrong_transaction", "disconnect"})
 
+def suits(name: FaultName, transport: Transport, *, connected: bool | None = None) -> bool:
+    """Return whether a fault has a meaning on this kind of line.
 
-def suits(name: FaultName, transport: Transport) -> bool:
-    """Return whether a fault has a meaning on this kind of line."""
-    return transport == "tcp" or name not in _TCP_ONLY
+    Args:
+        name: The fault.
+        transport: How frames look.
+        connected: Whether the line is a connection, which can be cut; as usual for the transport if not told.
+    """
+    if name == "wrong_transaction":
+        return transport == "tcp"
+    if name == "disconnect":
+        return transport == "tcp" if connected is None else connected
+    return True
 
 
 def apply_fault(fault: Fault, exchange: Exchange, noise: Noise) -> list[Sending]:

@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from firmware_sim.core.codec import MAX_RTU_BYTES, Request, parse_rtu
+from firmware_sim.core.codec import MAX_ASCII_BYTES, MAX_RTU_BYTES, AsciiFramer, Request, parse_rtu
 from firmware_sim.core.faults import Sending
 
 Parity = Literal["N", "E", "O"]
@@ -26,20 +26,23 @@ MAX_WAITING: Final = 64
 _FIXED_GAP_ABOVE_BAUD: Final = 19200
 _FIXED_GAP_S: Final = 0.00175
 _CLOCK_STEP_S: Final = 1e-6
+_ASCII_PAUSE_S: Final = 1.0
+"""Between two characters of an ASCII frame; after more it is given up (Serial Line v1.02, section 2.5.2.1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineTiming:
-    """The character format of a line: one start bit, eight data bits, parity, stop bits."""
+    """The character format of a line: one start bit, data bits, parity, stop bits."""
 
     baud: int = 9600
+    data_bits: int = 8
     parity: Parity = "N"
     stop_bits: int = 1
 
     @property
     def bits_per_char(self) -> int:
         """Bits that one character takes on the wire."""
-        return 1 + 8 + (self.parity != "N") + self.stop_bits
+        return 1 + self.data_bits + (self.parity != "N") + self.stop_bits
 
     @property
     def char_s(self) -> float:
@@ -92,12 +95,17 @@ class RtuWire:
         turnaround_s: float = 0.0,
         early: EarlyPolicy = "count",
         fifo_chars: int = FIFO_CHARS,
+        framing: Literal["rtu", "ascii"] = "rtu",
     ) -> None:
         self.timing = timing
         self.counters = WireCounters()
         self._turnaround_s = turnaround_s
         self._early: EarlyPolicy = early
         self._fifo_chars = fifo_chars
+        self._is_ascii = framing == "ascii"
+        # The line feed ends an ASCII frame; no silence belongs to it.
+        self._gap_s = 0.0 if self._is_ascii else timing.gap_s
+        self._most_bytes = MAX_ASCII_BYTES if self._is_ascii else MAX_RTU_BYTES
         self._heard = bytearray()
         self._heard_end_s = -math.inf
         self._spoiled = False
@@ -117,13 +125,13 @@ class RtuWire:
             self._begin(now_s)
         self._heard_end_s = max(now_s, self._heard_end_s) + len(data) * self.timing.char_s
         # A frame longer than the protocol allows is noise: its head is enough to know that.
-        self._heard += data[: MAX_RTU_BYTES + 1 - len(self._heard)]
+        self._heard += data[: self._most_bytes + 1 - len(self._heard)]
 
     def _begin(self, now_s: float) -> None:
         self._spoiled = False
         if self._pieces and self._send_start_s <= now_s:
             self.counters.collisions += 1
-        elif now_s - self._quiet_since_s < self.timing.gap_s - _CLOCK_STEP_S:
+        elif now_s - self._quiet_since_s < self._gap_s - _CLOCK_STEP_S:
             self.counters.early_requests += 1
         else:
             return
@@ -132,16 +140,21 @@ class RtuWire:
             self._pieces = deque((at_s, bytes(octet ^ 0xA5 for octet in data)) for at_s, data in self._pieces)
 
     def heard(self, now_s: float) -> list[Request]:
-        """Return the requests that are complete: 3.5 characters of silence have followed."""
-        if not self._heard or now_s < self._heard_end_s + self.timing.gap_s:
+        """Return the requests that are complete: 3.5 characters of silence have followed, or a line feed came."""
+        if not self._heard or now_s < self._frame_end_s():
             return []
         data, self._heard = bytes(self._heard), bytearray()
         self._quiet_since_s = max(self._quiet_since_s, self._heard_end_s)
-        requests = [] if self._spoiled else parse_rtu(data)
+        requests = [] if self._spoiled else AsciiFramer().feed(data) if self._is_ascii else parse_rtu(data)
         if not requests:
             self.counters.bad_frames += 1
         self.counters.requests += len(requests)
         return requests
+
+    def _frame_end_s(self) -> float:
+        if not self._is_ascii:
+            return self._heard_end_s + self._gap_s
+        return self._heard_end_s + (0.0 if b"\n" in self._heard else _ASCII_PAUSE_S)
 
     def discard(self) -> None:
         """Drop what is being heard: it was sent at another speed."""
@@ -157,7 +170,7 @@ class RtuWire:
 
     def reply(self, sendings: list[Sending], now_s: float) -> None:
         """Queue a reply to the request that was heard last; each byte takes its time on the wire."""
-        ready_s = self._heard_end_s + max(self.timing.gap_s, self._turnaround_s)
+        ready_s = self._heard_end_s + max(self._gap_s, self._turnaround_s)
         for sending in sendings:
             if not sending.data or len(self._waiting) >= MAX_WAITING:
                 continue
@@ -191,7 +204,7 @@ class RtuWire:
 
     def deadline_s(self) -> float:
         """Return when something is due next, infinity for never."""
-        frame_s = self._heard_end_s + self.timing.gap_s if self._heard else math.inf
+        frame_s = self._frame_end_s() if self._heard else math.inf
         if self._pieces:
             return min(frame_s, self._pieces[0][0])
         return min(frame_s, self._waiting[0].ready_s if self._waiting else math.inf)

@@ -91,7 +91,7 @@ def test_near_miss_requests_are_answered_in_full_or_refused(pdus: list[bytes], w
             assert reply == pdu[:5]
 
 
-@given(requests, st.sampled_from(FAULT_NAMES), st.sampled_from(("rtu", "tcp")), st.integers(0, 1000))
+@given(requests, st.sampled_from(FAULT_NAMES), st.sampled_from(("rtu", "ascii", "tcp")), st.integers(0, 1000))
 def test_no_fault_raises_whatever_was_asked(pdu: bytes, name: str, transport: str, seed: int) -> None:
     station = Station("s", 3, Counter(3), Noise(seed, "s"))
     station.faults[name] = Fault(name=name)  # type: ignore[index,arg-type]  # sampled from the names
@@ -99,8 +99,8 @@ def test_no_fault_raises_whatever_was_asked(pdu: bytes, name: str, transport: st
         outcome = station.exchange(Request(transport, 3, pdu), 1.0)  # type: ignore[arg-type]  # sampled from the literals
         assert outcome.fault == name
         for sending in outcome.sendings:
-            assert sending.data is None or len(sending.data) <= 270
-            assert 0.0 <= sending.delay_s <= 1.0
+            assert sending.data is None or len(sending.data) <= (540 if transport == "ascii" else 270)
+            assert 0.0 <= sending.delay_s <= (3.0 if name == "stuck" else 1.0)
 
 
 @given(st.lists(st.tuples(st.floats(0.0, 0.05), st.binary(max_size=64)), max_size=30))

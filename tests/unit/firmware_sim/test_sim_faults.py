@@ -174,3 +174,17 @@ def test_previous_through_a_station_is_one_answer_behind() -> None:
 def test_faults_of_tcp_do_not_suit_a_serial_line() -> None:
     assert {name for name in FAULT_NAMES if not suits(name, "rtu")} == {"wrong_transaction", "disconnect"}
     assert all(suits(name, "tcp") for name in FAULT_NAMES)
+
+
+def test_a_serial_server_can_hang_up_but_knows_no_transactions() -> None:
+    assert {name for name in FAULT_NAMES if not suits(name, "rtu", connected=True)} == {"wrong_transaction"}
+    assert {name for name in FAULT_NAMES if not suits(name, "ascii", connected=True)} == {"wrong_transaction"}
+
+
+def test_busy_is_exception_6_and_a_stuck_transmitter_outlasts_what_a_line_puts_up_with() -> None:
+    exchange = Exchange(Request("rtu", 5, READ), bytes.fromhex("03 04 11 22 33 44"))
+    (busy,) = outcome("busy", exchange)
+    assert (busy.data or b"")[:3] == bytes((5, 0x83, 6))
+    sendings = outcome("stuck", exchange)
+    assert sendings[-1].delay_s > 2.5
+    assert all(later.delay_s - sooner.delay_s < 0.1 for sooner, later in zip(sendings, sendings[1:], strict=False))
