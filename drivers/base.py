@@ -10,7 +10,7 @@ from config.points import PointSpec, RegisterPoint
 from contract.reading import Block, Reading, Value
 from drivers.errors import Fault, FrameError
 
-Framing = Literal["rtu", "tcp"]
+Framing = Literal["rtu", "ascii", "tcp"]
 
 
 class Clock(Protocol):
@@ -98,6 +98,8 @@ class Manners:
             if not set.
         quiet_us: Silence after a failure in which late answers are thrown away; the line's own if not set.
         wake: What precedes the request.
+        between_us: How long an answer that has begun may pause between two characters; as long as adapters hold bytes
+            back if not set.
     """
 
     listens: bool = False
@@ -105,6 +107,7 @@ class Manners:
     patience_us: int | None = None
     quiet_us: int | None = None
     wake: Wake | None = None
+    between_us: int | None = None
 
 
 USUAL_MANNERS: Final = Manners()
@@ -150,10 +153,15 @@ class Exchange(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When the last byte of an answer came, on both clocks, in milliseconds."""
+    """When the last byte of an answer came, on both clocks, in milliseconds.
+
+    Attributes:
+        held_s: How long the exchange kept the line from others, in seconds.
+    """
 
     wall_ms: int
     monotonic_ms: int
+    held_s: float = 0.0
 
 
 class Line(Protocol):
@@ -166,7 +174,7 @@ class Line(Protocol):
 
     @property
     def framing(self) -> Framing:
-        """How Modbus frames look on it: with a CRC between silences, or behind an MBAP header."""
+        """How Modbus frames look on it: with a CRC, as hexadecimal digits, or behind an MBAP header."""
         ...
 
     @property

@@ -79,8 +79,13 @@ _CAUSE_OF: Final = {
 
 
 class FrameError(TransientError):
-    """An answer that is missing, damaged or not to our question; nothing in it is ever used."""
+    """An answer that is missing, damaged or not to our question; nothing in it is ever used.
+
+    Attributes:
+        held_s: How long the exchange and the silence after it kept the line from others, in seconds; set by the line.
+    """
 
     def __init__(self, fault: Fault, message: str, *, vi: str = "") -> None:
         super().__init__(message, _CAUSE_OF.get(fault, Cause.PROTOCOL), vi=vi)
         self.fault = fault
+        self.held_s = 0.0

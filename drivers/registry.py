@@ -68,6 +68,8 @@ def build_driver(
     from drivers.modbus.guard import WritePermission  # noqa: PLC0415 - the same
     from drivers.modbus.plan import plan_reads  # noqa: PLC0415 - the same
 
+    if line.framing == "rtu" and getattr(line, "data_bits", 8) != 8:
+        raise ValueError(f"device '{device.id}': line '{line.id}' sends 7 data bits; Modbus RTU needs 8")
     points = device_points(device, profile)
     plan_reads([point.spec for point in points if isinstance(point.spec, RegisterPoint)], profile.limits)
     by_id = {f"{device.id}/{point.key}": point for point in points}

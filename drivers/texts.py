@@ -40,6 +40,11 @@ TEXTS: Final = Texts(
             "{host}: the name server does not answer for {name}",
             "{host}: máy chủ tên miền không trả lời cho {name}",
         ),
+        "host_tls": ("{host}: no TLS connection: {reason}", "{host}: không lập được kết nối TLS: {reason}"),
+        "tls_files": (
+            "{host}: the files of its tls setting cannot be used: {reason}",
+            "{host}: không dùng được các tệp trong mục tls: {reason}",
+        ),
         "host_lost": ("{host}: connection lost: {reason}", "{host}: mất kết nối: {reason}"),
         "host_hung_up": ("{host}: connection closed by the device", "{host}: thiết bị đã đóng kết nối"),
         "babble": (

@@ -7,7 +7,7 @@ is thrown away.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from config.agent import SerialLine
@@ -145,18 +145,22 @@ class Bus:
             if manners.listens:
                 moment = self._heard(exchange, sent_us + patience_us)
             else:
-                moment = self._answer(exchange, request, sent_us + patience_us)
+                moment = self._answer(exchange, request, sent_us + patience_us, manners)
         except FrameError as error:
             counters.count(error.fault)
             self._stay_quiet(error.fault, sent_us + patience_us, manners)
+            error.held_s = (self._free_us - begun_us) / 1_000_000
             raise
         finally:
             counters.busy_s += (port.now_us() - begun_us) / 1_000_000
         counters.replies += 1
-        return moment
+        return replace(moment, held_s=(self._free_us - begun_us) / 1_000_000)
 
-    def _answer(self, exchange: Exchange, request: bytes, deadline_us: int) -> Moment:
+    def _answer(self, exchange: Exchange, request: bytes, deadline_us: int, manners: Manners) -> Moment:
         port, character_us = self._port, self._timing.character_us
+        between_us = PIECE_US if manners.between_us is None else manners.between_us
+        # Pauses between characters must not add up: the line would be a slow talker's for minutes.
+        limit_us = deadline_us + round(exchange.missing() * character_us) + between_us
         slept = False
         echo = request if self._echoes else b""
         heard = b""
@@ -186,7 +190,8 @@ class Bus:
                 return moment
             # An answer that has begun may end after the time-out.
             rest_us = round((exchange.missing() - 1) * character_us)
-            deadline_us = max(deadline_us, now_us + rest_us + PIECE_US)
+            limit_us = max(limit_us, now_us + rest_us + PIECE_US)
+            deadline_us = max(deadline_us, min(now_us + rest_us + between_us, limit_us))
             # Sleeping until it must be nearly whole costs one wake-up, its bytes one by one would cost ninety.
             # Only once: UARTs hand bytes over in pieces, so a later piece tells less of when the last byte comes.
             if rest_us > 0 and not slept:

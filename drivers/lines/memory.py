@@ -76,12 +76,12 @@ class MemoryPort:
 class MemoryLine:
     """A line over a MemoryPort; an exchange takes no real time."""
 
-    framing: Framing = "rtu"
     up = True
     carries_instruments = True
 
-    def __init__(self, port: MemoryPort, timing: BusTiming, name: str = "memory") -> None:
+    def __init__(self, port: MemoryPort, timing: BusTiming, name: str = "memory", *, framing: Framing = "rtu") -> None:
         self.id = name
+        self.framing = framing
         self.counters = LineCounters()
         self._bus = Bus(port, timing, self.counters, port.time)
 

@@ -176,11 +176,12 @@ class _Job:
 class SerialBusLine:
     """The line that a SerialLine configures."""
 
-    framing: Framing = "rtu"
     carries_instruments = True
 
     def __init__(self, config: SerialLine, clock: Clock) -> None:
         self.id = config.id
+        self.framing: Framing = config.framing
+        self.data_bits = config.data_bits
         self.counters = LineCounters()
         self._config = config
         self._clock = clock

@@ -1,21 +1,35 @@
-"""A Modbus TCP connection: one for each host and port, one request on it at a time."""
+"""A connection that carries Modbus: one for each host and port, one request on it at a time.
+
+Modbus TCP, plain or in TLS (Modbus/TCP Security), or RTU frames as a serial server passes them on. Those have no
+transaction id, and what a bus answers late a serial server hands to whoever is connected then. So a new connection
+keeps the quiet pause of a bus first, in which all that comes is thrown away. The silences inside and between frames
+do not survive TCP: length and CRC decide.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import socket
+import ssl
 from collections import deque
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 from config.agent import TcpLine
 from drivers.base import Clock, Exchange, Framing, LineCounters, Moment
-from drivers.errors import FrameError, LineDownError
+from drivers.errors import Fault, FrameError, LineDownError
 from drivers.lines.addresses import HostAddresses
-from drivers.texts import line_down
+from drivers.lines.security import NoTlsFilesError, client_context, tls_reason
+from drivers.texts import frame_error, line_down
 
 FIRST_BACKOFF_S: Final = 0.25
 LAST_BACKOFF_S: Final = 4.0
+SETTLE_S: Final = 0.05
+"""A serial server that kept an answer for nobody hands it over as soon as somebody connects."""
+PIECE_S: Final = 0.02
+BABBLE_S: Final = 2.0
+"""How long unasked bytes may prolong a pause before the request fails instead."""
 ONE_SHOTS: Final = 3
 """Connections in a row that a device closed after one answer, before it is believed to do so always."""
 
@@ -46,6 +60,10 @@ class _Connection(asyncio.Protocol):
 def _no_connection(host: str, error: OSError) -> LineDownError:
     if isinstance(error, TimeoutError):
         return line_down("host_late", host=host)
+    if isinstance(error, NoTlsFilesError):
+        return line_down("tls_files", host=host, reason=error.strerror)
+    if isinstance(error, ssl.SSLError):
+        return line_down("host_tls", host=host, reason=tls_reason(error))
     if isinstance(error, socket.gaierror):
         return line_down("host_refuses", host=host, reason=error.strerror)
     return line_down("host_refuses", host=host, reason=os.strerror(error.errno) if error.errno else error)
@@ -58,12 +76,17 @@ class TcpConnectionLine:
     the answer to a later request. The next request opens a new one.
     """
 
-    framing: Framing = "tcp"
-
     def __init__(self, config: TcpLine, clock: Clock) -> None:
         self.id = config.id
+        self.framing: Framing = config.framing
         self.counters = LineCounters()
         self._host, self._port, self._timeout_s = config.host, config.port, config.timeout_s
+        self._tls = config.tls
+        self._is_serial = config.framing == "rtu"
+        self._quiet_s = config.quiet_s
+        # What another process, or we before a crash, asked last may still be answered.
+        self._quiet_until_s: float | None = None
+        self._settling = False
         self._addresses = HostAddresses(config.host)
         self._clock = clock
         self._connection: _Connection | None = None
@@ -92,13 +115,29 @@ class TcpConnectionLine:
             await self._turn(urgent=urgent)
         self._busy = True
         try:
+            if self._is_serial:
+                await self._settle()
+                # Chosen after the silence: a command that came during it goes first.
+                if self._urgent and not urgent:
+                    await self._let_commands_pass()
+                    self._busy = True
+                    await self._settle()
             return await self._ask(exchange)
         finally:
             self._pass_on()
 
+    async def _let_commands_pass(self) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.appendleft(turn)
+        self._pass_on()
+        await self._reach(turn)
+
     async def _turn(self, *, urgent: bool) -> None:
         turn = asyncio.get_running_loop().create_future()
         (self._urgent if urgent else self._waiting).append(turn)
+        await self._reach(turn)
+
+    async def _reach(self, turn: asyncio.Future[None]) -> None:
         try:
             await turn
         except asyncio.CancelledError:
@@ -119,6 +158,33 @@ class TcpConnectionLine:
                     return
         self._busy = False
 
+    async def _settle(self) -> None:
+        """Connect, and wait until a request may go out; what comes until then is thrown away and prolongs the wait.
+
+        Raises:
+            FrameError: Bytes come without end.
+            LineDownError: There is no connection.
+        """
+        loop = asyncio.get_running_loop()
+        limit_s: float | None = None
+        self._settling = True
+        try:
+            while True:
+                if self._connection is None:
+                    await self._connect(loop)
+                    first_s = self._timeout_s if self._quiet_until_s is None else SETTLE_S
+                    self._quiet_until_s = max(self._quiet_until_s or 0.0, loop.time() + first_s)
+                now_s = loop.time()
+                if self._quiet_until_s is None or now_s >= self._quiet_until_s:
+                    return
+                limit_s = limit_s or self._quiet_until_s + BABBLE_S
+                if now_s >= limit_s:
+                    self.counters.count(Fault.BABBLE)
+                    raise frame_error(Fault.BABBLE, "babble")
+                await asyncio.sleep(self._quiet_until_s - now_s)
+        finally:
+            self._settling = False
+
     async def _ask(self, exchange: Exchange) -> Moment:
         loop = asyncio.get_running_loop()
         connection = self._connection or await self._connect(loop)
@@ -136,11 +202,16 @@ class TcpConnectionLine:
             moment = await answer
         except FrameError as error:
             counters.count(error.fault)
-            self._drop()
+            # A damaged frame of the right unit, function and length was the answer: nothing more comes.
+            if not self._is_serial or error.fault is not Fault.CRC:
+                self._drop()
+                self._stay_quiet(begun_s)
+            error.held_s = max(loop.time(), self._quiet_until_s or 0.0) - begun_s
             raise
         except BaseException:
             # Cancelled in the middle: the answer may still come, and must find nobody.
             self._drop()
+            self._stay_quiet(begun_s)
             raise
         finally:
             timer.cancel()
@@ -156,11 +227,20 @@ class TcpConnectionLine:
         elif self._one_shots >= ONE_SHOTS:
             # The next request would run into the device's closing.
             self._drop()
-        return moment
+        return replace(moment, held_s=loop.time() - begun_s)
+
+    def _stay_quiet(self, begun_s: float) -> None:
+        """Let an answer that is late go by, where it could be taken for the next one's."""
+        if self._is_serial:
+            self._quiet_until_s = begun_s + self._timeout_s + self._quiet_s + PIECE_S
 
     def received(self, connection: _Connection, data: bytes) -> None:
         """Take bytes from the connection."""
         answer, exchange = self._answer, self._exchange
+        if self._settling and connection is self._connection:
+            self.counters.late_bytes += len(data)
+            self._quiet_until_s = max(self._quiet_until_s or 0.0, asyncio.get_running_loop().time() + PIECE_S)
+            return
         if connection is not self._connection or answer is None or exchange is None or answer.done():
             self.counters.late_bytes += len(data)
             if connection is self._connection:
@@ -217,12 +297,18 @@ class TcpConnectionLine:
             addresses = await self._addresses.find(self._timeout_s / 2)
         except TimeoutError as error:
             raise line_down("host_unknown", host=self._where, name=self._host) from error
+        secured: dict[str, Any] = {}
+        if self._tls:
+            # Read at each connection, so that renewed certificates need no restart.
+            secured = {"ssl": client_context(self._tls), "server_hostname": self._host}
         refusal: OSError = TimeoutError()
         for tried, address in enumerate(addresses):
             share_s = max(0.0, deadline_s - loop.time()) / (len(addresses) - tried)
             try:
                 async with asyncio.timeout(share_s):
-                    _, connection = await loop.create_connection(lambda: _Connection(self), address, self._port)
+                    _, connection = await loop.create_connection(
+                        lambda: _Connection(self), address, self._port, **secured
+                    )
             except OSError as error:
                 refusal = error
             else:

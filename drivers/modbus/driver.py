@@ -20,13 +20,8 @@ from drivers.errors import (
 )
 from drivers.modbus.compound import Compound, Part, Role
 from drivers.modbus.exceptions import BUSY, exception_error
-from drivers.modbus.frames import (
-    RtuExchange,
-    TcpExchange,
-    read_pdu,
-    write_coil_pdu,
-    write_registers_pdu,
-)
+from drivers.modbus.frames import read_pdu, write_coil_pdu, write_registers_pdu
+from drivers.modbus.framings import EXCHANGES, ModbusRequest
 from drivers.modbus.guard import WritePermission, check_request
 from drivers.modbus.plan import FUNCTION_OF, ReadRequest, Wanted, plan_reads
 from drivers.modbus.values import BlockDecoder, Decoded, decode, encode
@@ -46,7 +41,7 @@ class _Read:
     """
 
     request: ReadRequest
-    exchange: RtuExchange | TcpExchange
+    exchange: ModbusRequest
     places: tuple[int, ...]
     offsets: tuple[int, ...]
     decoder: BlockDecoder | None
@@ -138,7 +133,7 @@ class _Found:
 
 
 class ModbusDriver:
-    """One unit on an RTU or TCP line."""
+    """One unit on a line, whatever its framing."""
 
     def __init__(
         self,
@@ -157,7 +152,7 @@ class ModbusDriver:
         self._line = line
         self._clock = clock
         self._permissions = tuple(permissions)
-        self._kind = TcpExchange if line.framing == "tcp" else RtuExchange
+        self._kind = EXCHANGES[line.framing]
         self._plans: dict[int, _Plan] = {}
         self._unsupported: set[str] = set()
         self._across_holes = True
@@ -365,7 +360,7 @@ class ModbusDriver:
 
         return UnsupportedError(text("en"), vi=text("vi"))
 
-    async def _exchange(self, exchange: RtuExchange | TcpExchange, *, urgent: bool = False) -> Moment:
+    async def _exchange(self, exchange: ModbusRequest, *, urgent: bool = False) -> Moment:
         """Carry one request, keeping the device's own gap; a busy device is asked once more."""
         moment = await self._carry(exchange, urgent=urgent)
         if exchange.exception_code == BUSY:
@@ -374,7 +369,7 @@ class ModbusDriver:
             raise exception_error(exchange.exception_code, self._unit, exchange.function)
         return moment
 
-    async def _carry(self, exchange: RtuExchange | TcpExchange, *, urgent: bool) -> Moment:
+    async def _carry(self, exchange: ModbusRequest, *, urgent: bool) -> Moment:
         if not self._gap_ms:
             return await self._line.exchange(exchange, urgent=urgent)
         async with self._gap_lock:

@@ -11,7 +11,7 @@ import asyncio
 import sys
 
 from drivers.lines.memory import Answers
-from firmware_sim.core.codec import Request, pack
+from firmware_sim.core.codec import AsciiFramer, pack, parse_rtu
 from firmware_sim.core.noise import Noise
 from firmware_sim.core.server import serve
 from firmware_sim.core.twin import Twin
@@ -29,7 +29,7 @@ class Composed(Transcript):
         self._twin = twin
 
     def _device(self, request: bytes) -> Answers:
-        asked = Request("rtu", request[0], request[1:-2])
+        (asked,) = AsciiFramer().feed(request) if request[:1] == b":" else parse_rtu(request)
         answer = serve(self._twin, asked.pdu, self.time.us / 1e6) if asked.unit == self._twin.unit else None
         if answer is None:
             return []
@@ -37,12 +37,12 @@ class Composed(Transcript):
         return [(ANSWER_AFTER_US + round(len(frame) * self._timing.character_us), frame)]
 
 
-def compose(profile: str, model: str, values: dict[str, float], commands: list[str], baud: int = 9600) -> str:
-    """Return the transcript of commands to device `meter`, unit 1."""
+def compose(profile: str, model: str, values: dict[str, float], commands: list[str], line: str = "baud=9600") -> str:
+    """Return the transcript of commands to device `meter`, unit 1, on a line with these settings."""
     head = [
         f"# {profile}: {', '.join(command.split()[0] for command in commands)}.",
         f"# Origin: composed from the simulated {model}. Verified by: code (own map, own CRC).",
-        f"line baud={baud} timeout_s=0.5 quiet_pause_s=0.5",
+        f"line {line} timeout_s=0.5 quiet_pause_s=0.5",
         f"device meter profile={profile} unit=1",
         *commands,
     ]

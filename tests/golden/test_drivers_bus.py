@@ -3,7 +3,7 @@
 A transcript (tests/golden/bus/*.txt) is read and compared as text. Lines:
 
     # comment
-    line baud=9600 timeout_s=0.5 quiet_pause_s=0.5      the serial line
+    line baud=9600 timeout_s=0.5 quiet_pause_s=0.5      the serial line; any key of it, such as framing=ascii
     device meter profile=eastron-sdm630 unit=1          a device on it; write=k1,k2 permits writing
     read meter u1 u2 | write relay k1 true | probe meter
         500000 >> 01 04 00 00 00 02 71 cb               sent: virtual microseconds since the start, bytes
@@ -101,17 +101,11 @@ class Transcript:
         return "\n".join(self.written)
 
     def _open(self, settings: dict[str, str]) -> None:
-        config = SerialLine(
-            id="bus",
-            kind="serial",
-            port="memory",
-            baud=int(settings["baud"]),
-            timeout_s=float(settings["timeout_s"]),
-            quiet_pause_s=float(settings["quiet_pause_s"]),
-        )
+        numbers = {key: float(value) for key, value in settings.items() if key not in {"framing", "parity"}}
+        config = SerialLine.model_validate({"id": "bus", "kind": "serial", "port": "memory", **settings, **numbers})
         self._timing = BusTiming.of(config)
         self._port = MemoryPort(self.time, self._timing.character_us, self._device)
-        self._line = MemoryLine(self._port, self._timing)
+        self._line = MemoryLine(self._port, self._timing, framing=config.framing)
 
     def _add(self, name: str, settings: dict[str, str]) -> None:
         device = DeviceConfig(id=name, profile=settings["profile"], line="bus", unit=int(settings["unit"]))
