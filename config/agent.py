@@ -329,6 +329,41 @@ class Lighting(StrictModel):
     outputs: Annotated[tuple[PointId, ...], Field(min_length=1)]
 
 
+class PulseCounter(StrictModel):
+    """Pulses of a polled input as a device of its own: rain gauges, water meters.
+
+    Attributes:
+        id: Its name in topics and in the store.
+        source: The input (device/point) that is counted; a bool.
+        en: Its name in English.
+        vi: Its name in Vietnamese.
+        device_class: The measurement that its values are stored under.
+        quantity_per_pulse: What one pulse is worth, in `unit`.
+        unit: Of the amounts and the total.
+        counts: The level that a pulse begins with: true for a contact that closes.
+        debounce_s: How long a new level must be seen, in seconds; 0 takes it at once.
+        shortest_pulse_s: Shortest pulse, and shortest pause between two, in seconds, as the maker tells it.
+        interval_s: An amount is booked this often, in seconds; what was counted since is what a power cut can lose.
+    """
+
+    id: Name
+    source: PointId
+    en: Annotated[str, Field(min_length=1, max_length=64)]
+    vi: Annotated[str, Field(min_length=1, max_length=64)]
+    device_class: Name = "counter"
+    quantity_per_pulse: Annotated[float, Field(gt=0, le=1_000_000)]
+    unit: Annotated[str, Field(max_length=16)]
+    counts: bool = True
+    debounce_s: Annotated[float, Field(ge=0, le=10)] = 0.05
+    shortest_pulse_s: Annotated[float, Field(gt=0, le=3600)]
+    interval_s: Annotated[float, Field(ge=10, le=86_400)] = 60.0
+
+    @field_validator("id")
+    @classmethod
+    def _free(cls, name: str) -> str:
+        return unreserved(name, RESERVED_DEVICES | BUILT_IN_DEVICES)
+
+
 class AgentConfig(StrictModel):
     """One gateway.
 
@@ -345,6 +380,7 @@ class AgentConfig(StrictModel):
         state_interval_s: Least seconds between two retained states of a device.
         lines: The physical lines.
         devices: The devices on them.
+        counters: Pulses of polled inputs, each a device of its own.
         commands: Which writes are allowed.
         lighting: The lighting schedule; this gateway switches no lamps if not set.
     """
@@ -361,6 +397,7 @@ class AgentConfig(StrictModel):
     state_interval_s: Seconds = 5.0
     lines: Annotated[tuple[Line, ...], Field(max_length=1024)] = ()
     devices: Annotated[tuple[DeviceConfig, ...], Field(max_length=510)] = ()
+    counters: Annotated[tuple[PulseCounter, ...], Field(max_length=64)] = ()
     commands: Commands = Commands()
     lighting: Lighting | None = None
 
@@ -380,6 +417,14 @@ class AgentConfig(StrictModel):
                 key = "port" if isinstance(line, SerialLine) else "host"
                 message = TEXTS.text("same_line", other=other, address=line.address)
                 findings.append(At(("lines", index, key), message))
+        devices = [device.id for device in self.devices]
+        findings += twice(("counters",), "id", [counter.id for counter in self.counters])
+        for index, counter in enumerate(self.counters):
+            if counter.id in devices:
+                findings.append(At(("counters", index, "id"), TEXTS.text("counter_is_device", name=counter.id)))
+            if counter.source.partition("/")[0] not in devices:
+                message = no_such("device", counter.source.partition("/")[0], devices)
+                findings.append(At(("counters", index, "source"), message))
         for index, device in enumerate(self.devices):
             if device.line not in lines:
                 findings.append(At(("devices", index, "line"), no_such("line", device.line, lines)))

@@ -196,6 +196,39 @@ _AGREEMENT: Final = {
         "lighting cần có 'place': mặt trời và giờ phụ thuộc vào đó",
     ),
     "reserved": ("'{name}' is reserved: choose another name", "tên '{name}' đã dành riêng: hãy chọn tên khác"),
+    "counter_is_device": (
+        "'{name}' is already the id of a device",
+        "'{name}' đã là mã của một thiết bị",
+    ),
+    "counter_no_input": (
+        "'{point}' is no input: a counter counts the changes of a bool",
+        "'{point}' không phải ngõ vào: bộ đếm chỉ đếm thay đổi của điểm kiểu bool",
+    ),
+    "counter_too_slow": (
+        "'{point}' is read every {interval:g} s; every {needed:g} s is needed for pulses of {pulse:g} s",
+        "'{point}' được đọc mỗi {interval:g} s; xung dài {pulse:g} s cần đọc mỗi {needed:g} s, nếu không sẽ đếm sót",
+    ),
+    "counter_never": (
+        "debounce_s {debounce:g} is not shorter than shortest_pulse_s {pulse:g}: no pulse lasts long enough",
+        "debounce_s {debounce:g} không ngắn hơn shortest_pulse_s {pulse:g}: không xung nào đủ dài",
+    ),
+    "instrument_wrong": ("{problem}", "hồ sơ thiết bị không hợp lệ: {problem}"),
+    "instrument_line": (
+        "'{protocol}' needs a line of kind serial",
+        "'{protocol}' cần đường truyền loại serial",
+    ),
+    "talker_shares": (
+        "this instrument talks by itself: it cannot share line '{line}' with '{device}'",
+        "thiết bị này tự gửi dữ liệu: không thể dùng chung đường truyền '{line}' với '{device}'",
+    ),
+    "address_twice": (
+        "address {address} on line '{line}' is already that of '{device}'",
+        "địa chỉ {address} trên đường truyền '{line}' đã thuộc về '{device}'",
+    ),
+    "sdi12_line": (
+        "SDI-12 is 1200 baud, 7 data bits, even parity: set baud: 1200, data_bits: 7, parity: E",
+        "SDI-12 dùng 1200 baud, 7 bit dữ liệu, chẵn lẻ chẵn: đặt baud: 1200, data_bits: 7, parity: E",
+    ),
     "same_line": (
         "line '{other}' already uses {address}: one line for all devices on it",
         "đường truyền '{other}' đã dùng {address}: mọi thiết bị trên đó dùng chung một đường truyền",

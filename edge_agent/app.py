@@ -29,6 +29,7 @@ from edge_agent.shell.devices import Device, Fleet, build_fleet
 from edge_agent.shell.journal import CommandJournal
 from edge_agent.shell.lighting import Lighting
 from edge_agent.shell.poller import Poller
+from edge_agent.shell.pulses import PulseCounting
 from edge_agent.shell.schedule_file import ScheduleFile
 from edge_agent.shell.service import ServiceNotifier
 from edge_agent.shell.sole_agent import SoleAgent
@@ -128,6 +129,15 @@ class Agent:
             )
             self._use_schedule(loaded.schedule)
         self._sole = SoleAgent(config.state_dir)
+        self._counting: PulseCounting | None = None
+        if config.counters:
+            self._counting = PulseCounting(
+                configs=config.counters,
+                fleet=fleet,
+                file=config.state_dir / "counters.json",
+                clock=clock,
+                sink=self._delivery.accept,
+            )
         self._control = ControlServer(socket_path(config.runtime_dir), self._answer)
 
     async def run(self) -> None:
@@ -167,6 +177,8 @@ class Agent:
         }
         if self._lighting:
             parts["lighting"] = self._lighting.run()
+        if self._counting:
+            parts["counters"] = self._counting.run()
         return parts
 
     async def _shut_down(
@@ -217,6 +229,8 @@ class Agent:
 
     def _polled(self, device: Device, block: Block) -> None:
         self._delivery.accept(block, device.specs)
+        if self._counting:
+            self._counting.observe(device, block)
         if self._lighting:
             self._lighting.observe(device, block)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from config.agent import AgentConfig, SerialLine
 from config.document import Document, Location, read_document
@@ -15,6 +14,7 @@ from config.profile import InstrumentProfile, ModbusProfile, load_profile, shipp
 from config.texts import TEXTS as FINDINGS
 from contract.schedule import Schedule, next_change_ms
 from drivers.registry import device_points
+from edge_agent.cli.checking_field import Profiles, Severity, check_counters, check_instruments
 from edge_agent.cli.exit_codes import ExitCode
 from edge_agent.cli.output import print_json, print_lines, say
 from edge_agent.cli.words import TEXTS
@@ -22,7 +22,6 @@ from edge_agent.shell.commands import KeyFileError, read_key
 from edge_agent.shell.configuration import load_config
 from edge_agent.shell.control import ControlError, socket_path
 
-Severity = Literal["error", "warning"]
 _YEAR_2026_MS = 1_767_225_600_000
 LAST_FREE_UNIT = 247
 """Modbus over serial line V1.02, 2.2: 248 to 255 are reserved, 0 is the broadcast."""
@@ -60,7 +59,6 @@ def check_command(config_file: Path, *, as_json: bool) -> ExitCode:
     if config is not None:
         document = read_document(config_file.read_text("utf-8"), config_file)
         points = _check_devices(config, document, findings)
-        _check_units(config, document, findings)
         _check_files(config, document, findings)
         _check_machine(config, document, findings)
     _print(config_file, config, points, findings, as_json=as_json)
@@ -104,6 +102,13 @@ def _check_devices(config: AgentConfig, document: Document, findings: Findings) 
         _check_allowed(
             config, device.id, {point.key: point.spec.can_be_written for point in points}, document, findings
         )
+
+    def tell(severity: Severity, place: Location, message: str) -> None:
+        findings.at(severity, document, place, message)
+
+    check_instruments(config, profiles, tell)
+    check_counters(config, profiles, tell)
+    _check_units(config, profiles, document, findings)
     return count
 
 
@@ -120,12 +125,14 @@ def _check_allowed(
             findings.at("error", document, ("commands", "allow", number, "point"), message)
 
 
-def _check_units(config: AgentConfig, document: Document, findings: Findings) -> None:
+def _check_units(config: AgentConfig, profiles: Profiles, document: Document, findings: Findings) -> None:
     """Warn of unit ids that no device answers to, or two."""
     serial = {line.id for line in config.lines if isinstance(line, SerialLine)}
     owners: dict[tuple[str, int], str] = {}
     for index, device in enumerate(config.devices):
         place: Location = ("devices", index, "unit")
+        if isinstance(profiles.get(device.profile), InstrumentProfile):
+            continue
         if device.line in serial and device.unit == 0:
             findings.at("warning", document, place, FINDINGS.text("unit_broadcast"))
         elif device.line in serial and device.unit > LAST_FREE_UNIT:

@@ -13,6 +13,7 @@ from contract.reading import Block, Value
 from contract.state import DeviceMeta, Meta, Place, PointKind, PointMeta
 from edge_agent.shell.clock import GatewayClock
 from edge_agent.shell.devices import Device
+from edge_agent.shell.pulses import meta_of_counter
 
 BUILT_IN_INTERVAL_S: Final = 10.0
 
@@ -137,6 +138,7 @@ def meta_of(config: AgentConfig, devices: Iterable[Device]) -> Meta:
             interval_s=BUILT_IN_INTERVAL_S,
             points={point.key: point.meta() for point in points},
         )
+    described |= {counter.id: meta_of_counter(counter) for counter in config.counters}
     place = config.place
     return Meta(
         sw=software_version(),

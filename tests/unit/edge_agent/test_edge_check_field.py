@@ -1,0 +1,74 @@
+"""`edge-agent check` of instruments and pulse counters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from edge_agent.cli.commands import edge_agent
+
+AGENT = """\
+gateway: gw-1
+lines:
+  - {id: air, kind: serial, port: /dev/null}
+  - {id: sdi, kind: serial, port: /dev/null, baud: 1200, data_bits: 7, parity: E}
+  - {id: bus, kind: serial, port: /dev/null}
+  - {id: tcp, kind: tcp, host: 192.0.2.1}
+devices:
+  - {id: pm, profile: plantower-pms5003, line: air}
+  - {id: soil, profile: generic-sdi12-soil, line: sdi}
+  - {id: level, profile: vegapuls-21, line: sdi, address: "1"}
+  - {id: io, profile: waveshare-relay-d, line: bus, intervals: {fast_s: 0.05}}
+counters:
+  - {id: rain, source: io/di1, en: Rain, vi: Mưa, quantity_per_pulse: 0.2, unit: mm, shortest_pulse_s: 0.2}
+"""
+
+
+def check(folder: Path, text: str) -> tuple[int, str]:
+    file = folder / "agent.yaml"
+    unique = text
+    for number in range(text.count("/dev/null")):
+        unique = unique.replace("port: /dev/null", f"port: {folder}/tty{number}", 1)
+        (folder / f"tty{number}").touch()
+    file.write_text(unique, encoding="utf-8")
+    result = CliRunner().invoke(edge_agent, ["check", "--config", str(file)])
+    return result.exit_code, result.output
+
+
+def test_a_sound_file_has_no_finding(tmp_path: Path) -> None:
+    code, output = check(tmp_path, AGENT)
+    assert (code, "error" in output, "warning" in output) == (0, False, False), output
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "code", "message"),
+    [
+        ("line: air}", "line: tcp}", 3, "'plantower' needs a line of kind serial"),
+        ("generic-sdi12-soil, line: sdi", "generic-sdi12-soil, line: air", 3, "talks by itself: it cannot share line"),
+        ('address: "1"', 'address: "0"', 3, "address 0 on line 'sdi' is already that of 'soil'"),
+        ("baud: 1200, data_bits: 7, parity: E", "baud: 1200", 1, "SDI-12 is 1200 baud, 7 data bits, even parity"),
+        ("source: io/di1", "source: io/di77", 3, "'io/di77' is no input"),
+        ("source: io/di1", "source: soil/moisture", 3, "'soil/moisture' is no input"),
+        ("source: io/di1", "source: box/di1", 3, "box"),
+        ("fast_s: 0.05", "fast_s: 1", 1, "read every 1 s; every 0.075 s is needed for pulses of 0.2 s"),
+        ("shortest_pulse_s: 0.2", "shortest_pulse_s: 0.04", 3, "no pulse lasts long enough"),
+        ("{id: rain", "{id: soil", 3, "'soil' is already the id of a device"),
+    ],
+)
+def test_what_cannot_be_is_found(tmp_path: Path, before: str, after: str, code: int, message: str) -> None:
+    assert before in AGENT
+    found, output = check(tmp_path, AGENT.replace(before, after))
+    assert message in output
+    assert found == code
+
+
+def test_a_wrong_profile_of_an_instrument_is_found(tmp_path: Path) -> None:
+    from config.profile import shipped_profiles
+
+    profile = shipped_profiles()["nova-sds011"].read_text("utf-8")
+    (tmp_path / "mine.yaml").write_text(profile.replace("field: pm10", "field: pm11"), "utf-8")
+    code, output = check(tmp_path, AGENT.replace("plantower-pms5003", "./mine.yaml"))
+    assert code == 3
+    assert "no field 'pm11'; there are id, pm10, pm2_5" in output
