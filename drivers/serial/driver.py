@@ -9,9 +9,10 @@ from typing import Final
 from config.points import FieldPoint
 from contract.reading import Block, Cause, Reading, Value
 from drivers.base import DevicePoint, Line
-from drivers.errors import RefusedError, TransientError, UnsupportedError
+from drivers.errors import RefusedError
 from drivers.serial.families import Family, Sample
 from drivers.serial.fields import value_of
+from drivers.serial.texts import TEXTS, transient, unsupported
 
 ABSENT_SAMPLES: Final = 20
 """A field that a talker has not sent in so many samples on end is one that it does not have."""
@@ -38,7 +39,7 @@ class InstrumentDriver:
         What a talker has not sent this time is left out of the block: it has not been sampled.
         """
         if not points:
-            raise UnsupportedError(f"{self.device}: no points to read")
+            raise unsupported("no_points")
         sample = await self._family.sample(self._line, frozenset(_field(point).field for point in points))
         found: dict[str, tuple[Value | None, Cause]] = {}
         for point in points:
@@ -51,7 +52,7 @@ class InstrumentDriver:
                 if cause is not None:
                     found[point.key] = (None, cause)
         if not found:
-            raise TransientError(f"{self.device}: nothing of what is wanted came")
+            raise transient(Cause.TIMEOUT, "nothing_wanted")
         return Block(
             device=self.device,
             observed_at_ms=sample.moment.wall_ms,
@@ -73,15 +74,14 @@ class InstrumentDriver:
         Raises:
             RefusedError: Always.
         """
-        raise RefusedError(f"{self.device}/{point.key}: an instrument takes no {value!r}")
+        del value
+        name = f"{self.device}/{point.key}"
+        raise RefusedError(TEXTS.text("no_writing", "en", point=name), vi=TEXTS.text("no_writing", "vi", point=name))
 
     async def probe(self) -> Reading | None:
         """Make it measure and prove its type, as far as it can be asked; see Driver.probe."""
         self._absent.clear()
-        try:
-            await self._family.prove(self._line)
-        except UnsupportedError as error:
-            raise UnsupportedError(f"{self.device}: {error}") from error
+        await self._family.prove(self._line)
         return None
 
 

@@ -10,6 +10,7 @@ from drivers.errors import Fault, FrameError
 from drivers.serial import sdi12
 from drivers.serial.fields import Fields, Scanner
 from drivers.serial.sps30 import ShdlcScanner
+from drivers.serial.texts import frame_error
 
 MAX_ANSWER_BYTES: Final = 8192
 """More than this without a whole answer to a question is noise."""
@@ -26,12 +27,12 @@ def _what_came(scanner: Scanner) -> FrameError:
     if scanner.refusal is not None:
         return scanner.refusal
     if scanner.damaged:
-        return FrameError(Fault.CRC, f"{scanner.damaged} damaged frames, no sound one")
+        return frame_error(Fault.CRC, "damaged", count=scanner.damaged)
     if scanner.waiting():
-        return FrameError(Fault.TRUNCATED, f"the frame breaks off after {scanner.waiting()} bytes")
+        return frame_error(Fault.TRUNCATED, "breaks_off", count=scanner.waiting())
     if scanner.noise:
-        return FrameError(Fault.NOISE, f"{scanner.noise} bytes that are no frame")
-    return FrameError(Fault.TIMEOUT, "no answer in time")
+        return frame_error(Fault.NOISE, "no_frame", count=scanner.noise)
+    return frame_error(Fault.TIMEOUT, "silent")
 
 
 class AskExchange:
@@ -74,7 +75,7 @@ class AskExchange:
         if self._scanner.refusal is not None:
             raise self._scanner.refusal
         if self._taken > MAX_ANSWER_BYTES:
-            raise FrameError(Fault.BABBLE, "bytes without end, and no answer among them")
+            raise frame_error(Fault.BABBLE, "endless")
         return False
 
     def _answered(self, found: list[Fields]) -> bool:
@@ -225,7 +226,7 @@ class Sdi12Exchange(Generic[Found]):
         line, end, rest = begun.partition(b"\r\n")
         if not end:
             if len(begun) > sdi12.MAX_ANSWER_BYTES:
-                raise FrameError(Fault.BABBLE, "longer than any answer")
+                raise frame_error(Fault.BABBLE, "endless")
             return False
         self.line = line
         self.found = self._parse(sdi12.body_of(line, self._address))
@@ -243,8 +244,8 @@ class Sdi12Exchange(Generic[Found]):
     def expire(self) -> FrameError | None:
         """Return what is wrong with what came until the time-out."""
         if self._kept:
-            return FrameError(Fault.TRUNCATED, f"the answer breaks off after {len(self._kept)} bytes")
-        return FrameError(Fault.TIMEOUT, "no answer in time")
+            return frame_error(Fault.TRUNCATED, "breaks_off", count=len(self._kept))
+        return frame_error(Fault.TIMEOUT, "silent")
 
 
 class ServiceRequestExchange:

@@ -9,6 +9,7 @@ from config.points import FieldPoint
 from contract.reading import Cause, Value
 from drivers.errors import Fault, FrameError
 from drivers.modbus.values import Decoded, measure
+from drivers.serial.texts import TEXTS
 
 Fields = dict[str, Value | Cause]
 """By the name that a FieldPoint's `field` uses; a Cause where the instrument itself, or our check, says no."""
@@ -41,8 +42,8 @@ class Scanner(Protocol):
 class RefusalError(FrameError):
     """A sound frame by which the instrument says that it has no value."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(Fault.WRONG_FUNCTION, message)
+    def __init__(self, key: str, **facts: object) -> None:
+        super().__init__(Fault.WRONG_FUNCTION, TEXTS.text(key, "en", **facts), vi=TEXTS.text(key, "vi", **facts))
         self.cause = Cause.DEVICE
 
 

@@ -10,8 +10,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from drivers.errors import Fault, FrameError
+from drivers.errors import Fault
 from drivers.serial.sixbit import checked
+from drivers.serial.texts import frame_error
 
 MAX_ANSWER_BYTES: Final = 128
 """Address, 75 characters of values after a concurrent measurement, CRC, CR LF; an echo of the command before it."""
@@ -123,9 +124,9 @@ def body_of(line: bytes, address: str) -> bytes:
         FrameError: It is another's, or no printable ASCII (a character of wrong parity is read as NUL).
     """
     if not line or not all(0x20 <= byte < 0x7F for byte in line):
-        raise FrameError(Fault.CRC, "characters that no answer has")
+        raise frame_error(Fault.CRC, "not_text")
     if address != "?" and line[:1] != address.encode("ascii"):
-        raise FrameError(Fault.WRONG_UNIT, f"answer of address {chr(line[0])}")
+        raise frame_error(Fault.WRONG_UNIT, "other_address", found=chr(line[0]))
     return line[1:]
 
 
@@ -136,7 +137,7 @@ def announced(body: bytes, *, concurrent: bool = False) -> Announced:
         FrameError: It is not that.
     """
     if not (body.isdigit() and len(body) == (5 if concurrent else 4)):
-        raise FrameError(Fault.WRONG_LENGTH, "no time and number of values")
+        raise frame_error(Fault.WRONG_LENGTH, "no_announcement")
     return Announced(int(body[:3]), int(body[3:]))
 
 
@@ -149,11 +150,11 @@ def values_of(body: bytes, *, crc: bool, address: str) -> tuple[float, ...]:
     if crc:
         whole = checked(address.encode("ascii") + body)
         if whole is None:
-            raise FrameError(Fault.CRC, "wrong CRC")
+            raise frame_error(Fault.CRC, "wrong_crc")
         body = whole[1:]
     found = _VALUE.findall(body)
     if b"".join(found) != body:
-        raise FrameError(Fault.CRC if crc else Fault.NOISE, "not values alone")
+        raise frame_error(Fault.CRC if crc else Fault.NOISE, "not_values")
     return tuple(float(text) for text in found)
 
 
@@ -165,5 +166,5 @@ def identity_of(body: bytes) -> Identity:
     """
     text = body.decode("ascii")
     if len(text) < 19 or not text[:2].isdigit():
-        raise FrameError(Fault.WRONG_LENGTH, "no identification")
+        raise frame_error(Fault.WRONG_LENGTH, "no_identity")
     return Identity(text[:2], text[2:10].strip(), text[10:16].strip(), text[16:19].strip(), text[19:].strip())

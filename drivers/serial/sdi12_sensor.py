@@ -14,12 +14,13 @@ from pydantic import Field
 from config.loader import StrictModel
 from contract.reading import Cause
 from drivers.base import Clock, Line, Moment
-from drivers.errors import DriverError, Fault, FrameError, LineDownError, TransientError, UnsupportedError
+from drivers.errors import DriverError, Fault, LineDownError, TransientError
 from drivers.serial import sdi12
 from drivers.serial.exchanges import Sdi12Exchange, ServiceRequestExchange
 from drivers.serial.families import Family, Sample
 from drivers.serial.fields import Fields
 from drivers.serial.sdi12 import Announced, Identity, Measurement
+from drivers.serial.texts import frame_error, transient, unsupported
 
 BREAKS: Final = 3
 """How often a command is begun anew with a break."""
@@ -94,7 +95,7 @@ class Sdi12Sensor(Family):
             values, moment = await self._measured(line, measurement)
             fields |= {f"{name}.{place}": value for place, value in enumerate(values, start=1)}
         if moment is None:
-            raise UnsupportedError("no fields wanted")
+            raise unsupported("no_points")
         status = self._settings.status
         if fields.get(status, 0.0) != 0.0:
             fields = {name: value if name == status else Cause.DEVICE for name, value in fields.items()}
@@ -123,26 +124,29 @@ class Sdi12Sensor(Family):
             self._address,
             lambda body: sdi12.announced(body, concurrent=measurement.is_concurrent),
         )
-        wrong = ""
+        wrong: DriverError | None = None
         for _ in range(2):
             moment = await carry(line, exchange)
             said = exchange.found
             assert said is not None  # noqa: S101 - an exchange that ends well has found something
             before, wrong = wrong, self._wrong(said, measurement)
-            if not wrong:
+            if wrong is None:
                 return said, moment, exchange.service_requested
-            if wrong == before:
-                raise UnsupportedError(wrong)
-        raise TransientError(wrong, Cause.PROTOCOL)
+            if str(wrong) == str(before):
+                raise wrong
+        assert wrong is not None  # noqa: S101 - it would have returned
+        raise TransientError(str(wrong), Cause.PROTOCOL, vi=wrong.vi)
 
-    def _wrong(self, said: Announced, measurement: Measurement) -> str:
-        where = f"address {self._address}, {measurement.name}"
+    def _wrong(self, said: Announced, measurement: Measurement) -> DriverError | None:
+        where = {"address": self._address, "name": measurement.name}
         wanted, limit_s = self._settings.values, self._settings.max_wait_s
         if not said.values:
-            return f"{where}: it has no such measurement"
+            return unsupported("no_measurement", **where)
         if wanted not in (None, said.values):
-            return f"{where}: it announces {said.values} values, the profile is for {wanted}"
-        return f"{where}: it wants {said.wait_s} s, settings.max_wait_s is {limit_s:g}" if said.wait_s > limit_s else ""
+            return unsupported("other_variant", **where, found=said.values, wanted=wanted)
+        if said.wait_s > limit_s:
+            return transient(Cause.PROTOCOL, "too_slow", **where, found=said.wait_s, wanted=limit_s)
+        return None
 
     async def _data(self, line: Line, measurement: Measurement, said: Announced) -> tuple[Values, Moment]:
         """Fetch values until all that were announced are there; a sensor without any has given the measurement up."""
@@ -156,7 +160,7 @@ class Sdi12Sensor(Family):
         if not values:
             return (Cause.DEVICE,) * said.values, moment
         if len(values) != said.values:
-            raise FrameError(Fault.WRONG_LENGTH, f"{len(values)} values came, {said.values} were announced")
+            raise frame_error(Fault.WRONG_LENGTH, "values_missing", found=len(values), wanted=said.values)
         return values, moment
 
     def _parser(self, measurement: Measurement) -> Callable[[bytes], tuple[float, ...]]:
@@ -176,9 +180,7 @@ class Sdi12Sensor(Family):
             found = await identify(line, self._address)
         said = f"{found.vendor} {found.model}"
         if not " ".join(said.split()).startswith(self._settings.identity):
-            raise UnsupportedError(
-                f"not the sensor of its profile: '{self._settings.identity}' wanted, it says '{said}'"
-            )
+            raise unsupported("other_make", wanted=self._settings.identity, found=said)
 
 
 async def carry(line: Line, exchange: Sdi12Exchange[Answer]) -> Moment:
@@ -236,5 +238,5 @@ async def change_address(line: Line, address: str, wanted: str) -> None:
 
 def _nothing(body: bytes) -> bytes:
     if body:
-        raise FrameError(Fault.WRONG_LENGTH, "an address alone was expected")
+        raise frame_error(Fault.WRONG_LENGTH, "address_alone")
     return body

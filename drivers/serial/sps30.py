@@ -80,7 +80,7 @@ def answer_data(body: bytes, command: int, address: int = 0) -> bytes:
     if body[1] != command:
         raise FrameError(Fault.WRONG_FUNCTION, f"answer to command {body[1]:02X}")
     if body[2]:
-        raise RefusalError(f"sensor state {body[2]:02X}")
+        raise RefusalError("state", state=f"{body[2]:02X}")
     return body[4:-1]
 
 

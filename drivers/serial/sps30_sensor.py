@@ -8,11 +8,11 @@ from typing import Final
 from config.loader import StrictModel
 from contract.reading import Cause
 from drivers.base import Line
-from drivers.errors import TransientError
 from drivers.serial import sps30
 from drivers.serial.exchanges import ShdlcExchange
 from drivers.serial.families import Family, Sample
 from drivers.serial.fields import RefusalError
+from drivers.serial.texts import transient
 
 NEW_VALUE_S: Final = 1.05
 """It has a new value each second."""
@@ -51,4 +51,4 @@ class Sps30(Family):
             if self._read.fields:
                 return Sample(self._read.fields, moment)
             await asyncio.sleep(NEW_VALUE_S)
-        raise TransientError("it answers, but has no new value", Cause.TIMEOUT)
+        raise transient(Cause.TIMEOUT, "nothing_new")

@@ -90,7 +90,7 @@ class WxtForm:
 
     def _other(self, line: bytes) -> FrameError:
         if line.startswith(self._address + b"tX,"):
-            return RefusalError(line.decode("ascii", "replace"))
+            return RefusalError("says", said=line.decode("ascii", "replace"))
         return FrameError(Fault.NOISE, "no message of this address")
 
 

@@ -109,6 +109,7 @@ def test_silence_is_a_time_out_and_never_a_value(name: str) -> None:
     with pytest.raises(FrameError) as error:
         rig.run(driver.read(driver.points))
     assert error.value.cause is Cause.TIMEOUT
+    assert error.value.text("vi") == "không có dữ liệu trong thời gian cho phép"
 
 
 @pytest.mark.parametrize("name", sorted(CASES.keys() - {"winsen-mh-z19b", "winsen-ze03-co", "winsen-ze03-o2"}))
@@ -134,6 +135,7 @@ def test_a_damaged_frame_is_no_value(name: str, fault: str, cause: set[Cause]) -
     rig = Rig(twin(kind, faults=InstrumentFaults(**{fault: 1.0})), **line)
     with pytest.raises(DriverError) as error:
         rig.run(found_and_read(rig, name))
+    assert error.value.text("vi") != error.value.text("en")
     assert error.value.cause in cause | ({Cause.PROTOCOL, Cause.TIMEOUT} if line is SDI12 else set())
 
 
