@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from config.adjust import Adjust
 from config.loader import At, StrictModel, no_such, refuse, twice
 from config.points import Name, check_field
 from config.texts import TEXTS
@@ -248,6 +249,7 @@ class DeviceConfig(StrictModel):
         unit: Modbus unit id.
         address: Address of an instrument that has one, such as SDI-12: one character.
         names: The profile's point key to the name it has here, such as di1: mains_ok.
+        adjust: The profile's point key to what becomes of its value at this place, such as a level.
         points: The profile's point keys to read; all of them if not set.
         intervals: Its own poll intervals; the agent's if not set.
     """
@@ -258,6 +260,7 @@ class DeviceConfig(StrictModel):
     unit: Annotated[int, Field(ge=0, le=255)] = 1
     address: Annotated[str, Field(pattern=r"^[0-9A-Za-z]$")] = "0"
     names: Annotated[dict[Name, Name], Field(max_length=MAX_POINTS_PER_DEVICE)] = Field(default_factory=dict)
+    adjust: Annotated[dict[Name, Adjust], Field(max_length=MAX_POINTS_PER_DEVICE)] = Field(default_factory=dict)
     points: tuple[Name, ...] | None = None
     intervals: Intervals | None = None
 
@@ -276,6 +279,11 @@ class DeviceConfig(StrictModel):
             seen.setdefault(name, key)
         refuse(findings)
         return self
+
+    def named(self, key: str) -> str:
+        """Return what a point of the profile is called here."""
+        adjust = self.adjust.get(key)
+        return self.names.get(key) or (adjust and adjust.becomes) or key
 
     @field_validator("names")
     @classmethod

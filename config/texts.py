@@ -272,6 +272,34 @@ _AGREEMENT: Final = {
     "low_below_high": ("low must lie below high", "low phải nhỏ hơn high"),
     "address_end": ("the point runs past address 65535", "điểm vượt quá địa chỉ 65535"),
     "scale_zero": ("scale 0 makes every value 0", "scale 0 làm mọi giá trị thành 0"),
+    "adjust_one_way": (
+        "mounting_height_m already says how the value is reckoned: leave this out",
+        "mounting_height_m đã quy định cách tính: hãy bỏ mục này",
+    ),
+    "adjust_depth_alone": (
+        "depth_m needs mounting_height_m: how high the instrument hangs above the bottom",
+        "depth_m cần có mounting_height_m: độ cao lắp thiết bị so với đáy",
+    ),
+    "adjust_depth": (
+        "the bin is higher than the instrument hangs ({height:g} m above its bottom)",
+        "thùng cao hơn chỗ lắp thiết bị ({height:g} m so với đáy)",
+    ),
+    "adjust_nothing": (
+        "say what becomes of the value: mounting_height_m, or scale and offset",
+        "hãy ghi cách tính giá trị: mounting_height_m, hoặc scale và offset",
+    ),
+    "adjust_no_number": (
+        "'{point}' is no number, nothing can be reckoned from it",
+        "'{point}' không phải số, không tính được",
+    ),
+    "adjust_written": (
+        "'{point}' is written by commands and stays as the profile has it",
+        "'{point}' là điểm ghi được bằng lệnh nên giữ nguyên như hồ sơ",
+    ),
+    "adjust_no_distance": (
+        "'{point}' is no distance in m (its unit: {unit})",
+        "'{point}' không phải khoảng cách tính bằng m (đơn vị: {unit})",
+    ),
     "once_interval": (
         "a point that is read once has no interval",
         "điểm chỉ đọc một lần thì không có chu kỳ",

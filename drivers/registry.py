@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from config.adjust import adjusted
 from config.agent import Allowed, DeviceConfig, SerialLine, TcpLine
 from config.points import RegisterPoint
 from config.profile import InstrumentProfile, ModbusProfile, Profile
@@ -14,15 +15,20 @@ def device_points(device: DeviceConfig, profile: Profile) -> tuple[DevicePoint, 
     """Return the points that a device is read for, named as the device names them.
 
     Raises:
-        ValueError: The device names a point that its profile has not, or gives two points one name.
+        ValueError: The device names a point that its profile has not, gives two points one name, or adjusts one that
+            cannot be.
     """
     known = {spec.key for spec in profile.specs}
-    unknown = sorted((set(device.names) | set(device.points or ())) - known)
+    unknown = sorted((set(device.names) | set(device.adjust) | set(device.points or ())) - known)
     if unknown:
         raise ValueError(f"device '{device.id}': profile '{profile.profile}' has no point {', '.join(unknown)}")
     wanted = known if device.points is None else set(device.points)
     points = tuple(
-        DevicePoint(device.names.get(spec.key, spec.key), spec) for spec in profile.specs if spec.key in wanted
+        DevicePoint(
+            device.named(spec.key), adjusted(spec, device.adjust[spec.key]) if spec.key in device.adjust else spec
+        )
+        for spec in profile.specs
+        if spec.key in wanted
     )
     keys = [point.key for point in points]
     twice = sorted({key for key in keys if keys.count(key) > 1})

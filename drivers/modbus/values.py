@@ -79,7 +79,16 @@ def _scaling(spec: PointSpec) -> Callable[[float], float]:
     if not offset and divisor and math.isclose(divisor * scale, 1.0, rel_tol=1e-12):
         # 2301 x 0.1 is 230.10000000000002, 2301 / 10 is 230.1.
         return lambda raw: raw / divisor
-    return lambda raw: float(f"{raw * scale + offset:.15g}")
+    if not offset:
+        return lambda raw: float(f"{raw * scale:.15g}")
+
+    def shifted(raw: float) -> float:
+        # 3.2 - 3.21 is -0.00999999999999979: the sum is no better than the greater of its parts.
+        part = raw * scale
+        size = max(abs(part), abs(offset))
+        return round(part + offset, 14 - math.floor(math.log10(size))) if math.isfinite(size) else part + offset
+
+    return shifted
 
 
 def measure(spec: PointSpec, *, single: bool = False) -> Callable[[float], Decoded]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from config.agent import AgentConfig, SerialLine
+from config.adjust import why_not
+from config.agent import AgentConfig, DeviceConfig, SerialLine
 from config.document import Document, Location, read_document
 from config.errors import ConfigErrors, ConfigProblem
 from config.loader import UnreadableFileError, load_document, no_such
@@ -86,15 +87,16 @@ def _check_devices(config: AgentConfig, document: Document, findings: Findings) 
             continue
         known = [point.key for point in profile.specs]
         wrong = [((*location, "names", key), key) for key in device.names if key not in known]
+        wrong += [((*location, "adjust", key), key) for key in device.adjust if key not in known]
         wrong += [((*location, "points", at), key) for at, key in enumerate(device.points or ()) if key not in known]
         for place, key in wrong:
             findings.at("error", document, place, no_such("point", key, known))
-        if wrong:
+        if wrong or _check_adjust(device, profile, location, document, findings):
             continue
         try:
             points = device_points(device, profile)
         except ValueError:
-            names = [device.names.get(key, key) for key in device.points or known]
+            names = [device.named(key) for key in device.points or known]
             repeated = ", ".join(sorted({name for name in names if names.count(name) > 1}))
             findings.at("error", document, location, FINDINGS.text("points_named_twice", names=repeated))
             continue
@@ -110,6 +112,20 @@ def _check_devices(config: AgentConfig, document: Document, findings: Findings) 
     check_counters(config, profiles, tell)
     _check_units(config, profiles, document, findings)
     return count
+
+
+def _check_adjust(
+    device: DeviceConfig,
+    profile: ModbusProfile | InstrumentProfile,
+    location: Location,
+    document: Document,
+    findings: Findings,
+) -> bool:
+    """Check that what the place makes of values can be made of them; return whether something is wrong."""
+    wrong = [(key, reason) for key, adjust in device.adjust.items() for reason in why_not(adjust, profile.point(key))]
+    for key, reason in wrong:
+        findings.at("error", document, (*location, "adjust", key), reason)
+    return bool(wrong)
 
 
 def _check_allowed(

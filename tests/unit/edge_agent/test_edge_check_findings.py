@@ -90,3 +90,23 @@ def test_a_technician_over_a_bare_line_reads_the_language_of_the_file(
     monkeypatch.setenv("LC_ALL", "C")
     monkeypatch.setattr(_Preference, "language", None)
     assert "lỗi: không có khóa 'zz'" in _found(tmp_path, "language: vi\nzz: 1\n")[0]
+
+
+def test_a_place_that_makes_nothing_of_a_point_is_told_where_it_stands(tmp_path: Path) -> None:
+    found = _found(
+        tmp_path,
+        "devices:\n"
+        "- {id: a, profile: radar-level-ld8001h, line: bus, adjust: {distanz: {scale: 2}}}\n"
+        "- {id: b, profile: waveshare-relay-d, line: bus, unit: 2, adjust: {di1: {scale: 2}}}\n"
+        "- {id: c, profile: eastron-sdm630, line: bus, unit: 3, adjust: {u1: {mounting_height_m: 2}}}\n"
+        "- {id: d, profile: radar-level-ld8001h, line: bus, unit: 4, adjust: {distance: {mounting_height_m: 2}}}\n"
+        "- {id: e, profile: radar-level-ld8001h, line: bus, unit: 5, adjust: {distance: {mounting_height_m: 2}},\n"
+        "   points: [distance]}\n",
+    )
+    assert [line.partition("agent.yaml:")[2] for line in found[:4]] == [
+        "7:70: error: no point 'distanz'; there are: distance, level, mounting_height; did you mean 'distance'?",
+        "8:73: error: 'di1' is no number, nothing can be reckoned from it",
+        "9:69: error: 'u1' is no distance in m (its unit: V)",
+        "10:3: error: two points are named level",
+    ]
+    assert not any("error" in line for line in found[4:])
