@@ -114,6 +114,20 @@ def decode(profile: str, frame: str, request: str | None, as_json: bool) -> None
     sys.exit(decode_command(profile, frame, request, as_json=as_json))
 
 
+@edge_agent.command(help=TEXTS.text("help_sdi12"))
+@click.argument("line")
+@click.option("--address", help=TEXTS.text("help_sdi12_address"))
+@click.option("--change-to", "change_to", help=TEXTS.text("help_sdi12_change"))
+@_config
+@_json
+@_lang
+def sdi12(line: str, address: str | None, change_to: str | None, config_file: Path, as_json: bool) -> None:
+    """Ask who is on an SDI-12 line."""
+    from edge_agent.cli.sdi12 import sdi12_command
+
+    sys.exit(_interruptible(sdi12_command, config_file, line, address, change_to, as_json=as_json))
+
+
 def _interruptible(command: Callable[..., ExitCode], *arguments: Any, **options: Any) -> ExitCode:
     try:
         return command(*arguments, **options)

@@ -110,7 +110,7 @@ async def _read_directly(config: AgentConfig, base: Path, wanted: list[str], poi
                 answers[device.id] = {
                     "error": str(error) or cause_text("timeout"),
                     "error_vi": error.vi if isinstance(error, DriverError) else "",
-                    "busy": _is_busy(error),
+                    "busy": is_port_busy(error),
                 }
             else:
                 answers[device.id] = {"readings": [as_dict(reading) for reading in readings]}
@@ -119,7 +119,7 @@ async def _read_directly(config: AgentConfig, base: Path, wanted: list[str], poi
     return answers
 
 
-def _is_busy(error: BaseException) -> bool:
+def is_port_busy(error: BaseException) -> bool:
     """Return whether another process holds the port."""
     cause = error.__cause__
     return isinstance(error, LineDownError) and getattr(cause, "errno", None) in {errno.EBUSY, errno.EAGAIN}

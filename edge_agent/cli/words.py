@@ -32,6 +32,27 @@ TEXTS: Final = Texts(
             "Explain a captured Modbus frame by a device profile.",
             "Giải nghĩa một khung Modbus bắt được, theo hồ sơ thiết bị.",
         ),
+        "help_sdi12": (
+            "Ask the only sensor of an SDI-12 LINE, or the one of --address, who it is. The agent must not run.",
+            "Hỏi cảm biến duy nhất trên đường truyền SDI-12 LINE, hoặc cảm biến có --address. Dừng tác nhân trước.",
+        ),
+        "help_sdi12_address": ("Its address; asked for if not given.", "Địa chỉ của cảm biến; không ghi thì sẽ hỏi."),
+        "help_sdi12_change": (
+            "Give it this address first: the way to bring several new sensors onto one line.",
+            "Trước hết đổi sang địa chỉ này: để đưa nhiều cảm biến mới vào chung một đường truyền.",
+        ),
+        "sdi12_no_line": (
+            "no serial line '{line}'; there are: {known}",
+            "không có đường truyền nối tiếp '{line}'; hiện có: {known}",
+        ),
+        "sdi12_no_address": (
+            "'{address}' is no SDI-12 address: one of 0-9, A-Z, a-z",
+            "'{address}' không phải địa chỉ SDI-12: một ký tự 0-9, A-Z, a-z",
+        ),
+        "sdi12_found": (
+            "address {address}: {vendor} {model}, version {version}, {rest} (SDI-12 {sdi12})",
+            "địa chỉ {address}: {vendor} {model}, phiên bản {version}, {rest} (SDI-12 {sdi12})",
+        ),
         "help_config": ("The agent's configuration file.", "Tệp cấu hình của tác nhân."),
         "help_json": ("Print JSON (schema 1) on stdout.", "In JSON (schema 1) ra stdout."),
         "help_lang": ("Language: en or vi.", "Ngôn ngữ: en hoặc vi."),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from config.agent import DeviceConfig, SerialLine
 from config.errors import ConfigErrors
@@ -19,6 +21,7 @@ from drivers.errors import DriverError, LineDownError
 from drivers.lines.serial import SerialBusLine
 from drivers.registry import build_driver
 from drivers.serial.sdi12_sensor import change_address, find_address, identify
+from edge_agent.cli.commands import edge_agent
 from firmware_sim.app import Simulator, running
 from firmware_sim.instrument_line import InstrumentLine
 from firmware_sim.scenario import load_config
@@ -236,3 +239,45 @@ def test_mistakes_in_the_simulators_file_are_named(tmp_path: Path, change: str, 
     file.write_text(CONFIG.replace(before, after), encoding="utf-8")
     with pytest.raises(ConfigErrors, match=message):
         load_config(file)
+
+
+def agent_file(folder: Path, simulator: Simulator) -> Path:
+    file = folder / "agent.yaml"
+    path = instrument_line(simulator, "sdi").path
+    file.write_text(
+        f"gateway: gw-1\nlines:\n  - {{id: sdi, kind: serial, port: {path}, baud: 1200, data_bits: 7, parity: E}}\n",
+        encoding="utf-8",
+    )
+    return file
+
+
+def sdi12_cli(file: Path, *arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(edge_agent, ["sdi12", *arguments, "--config", str(file)])
+    return result.exit_code, result.output
+
+
+def test_the_technician_asks_who_is_on_the_line(simulator: Simulator, tmp_path: Path) -> None:
+    file = agent_file(tmp_path, simulator)
+    soil = instrument_line(simulator, "sdi").instruments["soil"]
+    soil.silent = True
+    code, output = sdi12_cli(file, "sdi")
+    assert (code, output) == (0, "address 5: VEGA PSC 21, version 001, 43210123 (SDI-12 14)\n")
+    code, output = sdi12_cli(file, "sdi", "--address", "5", "--change-to", "7", "--json")
+    assert (code, json.loads(output)["address"], json.loads(output)["vendor"]) == (0, "7", "VEGA")
+    assert instrument_line(simulator, "sdi").instruments["radar"].address == "7"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("sdj",), 2, "no serial line 'sdj'; there are: sdi"),
+        (("sdi", "--address", "9"), 5, "no answer in time"),
+        (("sdi", "--address", "5", "--change-to", "?"), 2, "no SDI-12 address"),
+        (("sdi", "--address", "55"), 2, "'55' is no SDI-12 address"),
+    ],
+)
+def test_what_goes_wrong_on_an_sdi12_line_is_said(
+    simulator: Simulator, tmp_path: Path, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    found, output = sdi12_cli(agent_file(tmp_path, simulator), *arguments)
+    assert (found, message in output) == (code, True), output
