@@ -12,7 +12,7 @@ from config.points import PointSpec
 from config.profile import InstrumentProfile, ModbusProfile
 from config.texts import TEXTS as FINDINGS
 from drivers.registry import device_points
-from edge_agent.core.pulses import slowest_sampling_s
+from edge_agent.core.pulses import CLOCK_STEP_S, slowest_sampling_s
 from edge_agent.shell.clock import SystemClock
 
 Profiles = Mapping[str, ModbusProfile | InstrumentProfile | None]
@@ -82,7 +82,7 @@ def check_counters(config: AgentConfig, profiles: Profiles, tell: Tell) -> None:
         interval_s = _interval_s(spec, device.intervals or config.intervals)
         if needed_s <= 0:
             tell("error", (*place, "debounce_s"), FINDINGS.text("counter_never", **facts))
-        elif interval_s > needed_s:
+        elif interval_s > needed_s + CLOCK_STEP_S:
             text = FINDINGS.text(
                 "counter_too_slow",
                 point=counter.source,

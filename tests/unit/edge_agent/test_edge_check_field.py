@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from edge_agent.cli.commands import edge_agent
@@ -72,3 +75,19 @@ def test_a_wrong_profile_of_an_instrument_is_found(tmp_path: Path) -> None:
     code, output = check(tmp_path, AGENT.replace("plantower-pms5003", "./mine.yaml"))
     assert code == 3
     assert "no field 'pm11'; there are id, pm10, pm2_5" in output
+
+
+def test_the_examples_of_the_page_for_technicians_are_sound(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "instruments.md").read_text("utf-8")
+    merged: dict[str, Any] = {"gateway": "gw-1", "lines": [], "devices": [], "counters": []}
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        for key, items in yaml.safe_load(block).items():
+            merged[key] += items
+    merged["lines"].append({"id": "bus-1", "kind": "serial", "port": "bus"})
+    for number, line in enumerate(merged["lines"]):
+        line["port"] = str(tmp_path / f"port{number}")
+        (tmp_path / f"port{number}").touch()
+    code, output = check(tmp_path, yaml.safe_dump(merged))
+    assert (code, output.count("error") + output.count("warning")) == (0, 0), output
