@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from bench import faults, flash, poll_tcp, wire_rtu
+from bench import faults, faulty_field, flash, poll_tcp, wire_rtu
 
 BENCHMARKS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "poll_tcp": poll_tcp.run,
     "wire_rtu": wire_rtu.run,
     "flash": flash.run,
     "faults": faults.run,
+    "faulty_field": faulty_field.run,
 }
 
 
@@ -31,6 +32,10 @@ def missed(name: str, result: dict[str, Any]) -> list[str]:
         # A figure for the operator, not a limit: what a card bears differs by a factor of a hundred.
         "flash": [],
         "faults": [("lost, duplicates, changed", result.get("wrong", 1) == 0)],
+        "faulty_field": [
+            ("wrong values", result.get("wrong", 1) == 0),
+            ("faults with another cause", not result.get("misnamed", {"unknown": 1})),
+        ],
     }
     return [what for what, kept in checks[name] if not kept]
 

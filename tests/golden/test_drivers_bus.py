@@ -44,7 +44,8 @@ class _VirtualSelector(selectors.SelectSelector):
         self._time = time
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        self._time.us += round((timeout or 0) * 1_000_000)
+        # A part of a microsecond is one: time that stands still would wake nobody.
+        self._time.us += max(1, round(timeout * 1_000_000)) if timeout else 0
         return super().select(0)
 
 

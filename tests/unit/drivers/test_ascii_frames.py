@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,7 +45,7 @@ def test_an_answer_is_taken() -> None:
 def test_any_pieces_give_the_same_answer(cuts: list[int]) -> None:
     asked = exchange()
     places = [0, *sorted(cuts), len(REPLY)]
-    whole = [asked.feed(REPLY[start:end]) for start, end in zip(places, places[1:], strict=False)]
+    whole = [asked.feed(REPLY[start:end]) for start, end in itertools.pairwise(places)]
     assert whole[-1]
     assert asked.payload == bytes.fromhex("43 67 af 55")
 

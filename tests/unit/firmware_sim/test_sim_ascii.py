@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +41,7 @@ def test_a_damaged_frame_is_none(damaged: bytes) -> None:
 def test_the_framer_takes_any_pieces(cuts: list[int]) -> None:
     framer = AsciiFramer()
     data, places = FRAME * 2, [0, *sorted(cuts), 2 * len(FRAME)]
-    found = [one for start, end in zip(places, places[1:], strict=False) for one in framer.feed(data[start:end])]
+    found = [one for start, end in itertools.pairwise(places) for one in framer.feed(data[start:end])]
     assert found == [Request("ascii", 5, READ)] * 2
     assert framer.damaged == 0
 

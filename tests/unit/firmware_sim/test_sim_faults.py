@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from typing import get_args
 
 import pytest
@@ -187,4 +188,4 @@ def test_busy_is_exception_6_and_a_stuck_transmitter_outlasts_what_a_line_puts_u
     assert (busy.data or b"")[:3] == bytes((5, 0x83, 6))
     sendings = outcome("stuck", exchange)
     assert sendings[-1].delay_s > 2.5
-    assert all(later.delay_s - sooner.delay_s < 0.1 for sooner, later in zip(sendings, sendings[1:], strict=False))
+    assert all(later.delay_s - sooner.delay_s < 0.1 for sooner, later in itertools.pairwise(sendings))
