@@ -42,7 +42,7 @@ def test_the_commands_that_a_page_names_exist(page: Path) -> None:
     text = page.read_text("utf-8")
     lost = []
     for program, first, second in re.findall(
-        r"(?:`|^|\$ |bin/)(edge-agent|collector|firmware-sim) ([a-z]+)(?: ([a-z]+))?", text, re.MULTILINE
+        r"(?:`|^|\$ |bin/)(edge-agent|collector|firmware-sim) ([a-z0-9]+)(?: ([a-z]+))?", text, re.MULTILINE
     ):
         command = PROGRAMS[program]
         context = click.Context(command, info_name=program)
@@ -54,11 +54,11 @@ def test_the_commands_that_a_page_names_exist(page: Path) -> None:
 
 
 def test_the_targets_of_make_that_the_pages_name_exist() -> None:
-    targets = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z0-9]+):.*## ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     named = {
         target
         for page in PAGES
-        for target in re.findall(r"(?:`|^)make ([a-z]+)", page.read_text("utf-8"), re.MULTILINE)
+        for target in re.findall(r"(?:`|^)make ([a-z0-9]+)", page.read_text("utf-8"), re.MULTILINE)
     }
     assert named - targets == set()
     assert targets >= {"help", "demo", "test", "lint", "bench", "lock"}
