@@ -13,7 +13,9 @@ from contract.reading import Cause, Value
 from drivers.base import Framing
 from drivers.errors import DriverError, FrameError
 from drivers.modbus import frames
+from drivers.modbus.ascii_frames import END, MAX_ASCII_FRAME, START, lrc8
 from drivers.modbus.explain_texts import TEXTS
+from drivers.modbus.framings import EXCHANGES
 from drivers.modbus.plan import FUNCTION_OF
 from drivers.modbus.values import decode
 
@@ -98,7 +100,7 @@ class FrameExplanation:
 
     Attributes:
         function: Without the exception bit.
-        crc_expected: What the CRC must be, as on the wire; None on TCP.
+        crc_expected: What the CRC, or the LRC of ASCII, must be, as on the wire; None on TCP.
         address: From a request, or from the request given with an answer.
         count: Registers or bits that a request asks for.
         registers: The data as 16-bit words, if it is registers.
@@ -141,11 +143,18 @@ def _problem(key: str, **facts: object) -> Problem:
 
 
 def parse_hex(text: str) -> bytes:
-    """Return the bytes of text such as `01 04 04`, `010404`, `01:04:04` or `0x01,0x04`.
+    """Return the bytes of text such as `01 04 04`, `010404`, `01:04:04` or `0x01,0x04`; `:0104…` is an ASCII frame.
 
     Raises:
         HexError: It is not bytes, or more than a frame can have.
     """
+    typed = text.strip().removesuffix("\\n").removesuffix("\\r").strip()
+    if typed.startswith(":") and not {" ", ",", ":", "-"} & set(typed[1:]):
+        if len(typed) > MAX_ASCII_FRAME:
+            raise HexError(_problem("too_long", found=len(typed), wanted=MAX_ASCII_FRAME))
+        if not _is_digits(typed[1:].encode("utf-8")):
+            raise HexError(_problem("not_hex", found=typed[:16]))
+        return typed.encode("ascii") + END
     words = text.lower().replace(",", " ").replace(":", " ").replace("-", " ").split()
     data = bytearray()
     for word in words:
@@ -169,6 +178,21 @@ class _Adu:
     problems: list[Problem]
 
 
+def _is_digits(text: bytes) -> bool:
+    return bool(text) and len(text) % 2 == 0 and all(digit in b"0123456789ABCDEFabcdef" for digit in text)
+
+
+def _split_ascii(frame: bytes) -> _Adu | None:
+    """Return the parts of an ASCII frame; None if it is none. An RTU frame of unit 58 begins with a colon too."""
+    digits = frame[1:].removesuffix(END)
+    if not frame.startswith(START) or not _is_digits(digits) or len(digits) < 8:
+        return None
+    body = bytes.fromhex(digits.decode("ascii"))
+    found, wanted = f"{body[-1]:02x}", f"{lrc8(body[:-1]):02x}"
+    problems = [] if found == wanted else [_problem("lrc", found=found, wanted=wanted)]
+    return _Adu("ascii", body[0], body[1:-1], None, found, wanted, problems)
+
+
 def _is_tcp(frame: bytes) -> bool:
     if frames.crc16(frame[:-2]) == frame[-2:] or len(frame) < 8:
         return False
@@ -177,6 +201,9 @@ def _is_tcp(frame: bytes) -> bool:
 
 
 def _split(frame: bytes) -> _Adu:
+    in_digits = _split_ascii(frame)
+    if in_digits is not None:
+        return in_digits
     if not _is_tcp(frame):
         found, wanted = frame[-2:].hex(" "), frames.crc16(frame[:-2]).hex(" ")
         problems = [] if found == wanted else [_problem("crc", found=found, wanted=wanted)]
@@ -195,7 +222,8 @@ def explain(profile: ModbusProfile, frame: bytes, request: bytes | None = None) 
 
     Args:
         profile: The device that it is from or for.
-        frame: An RTU frame with its CRC, or a TCP frame with its MBAP header; anything at all.
+        frame: An RTU frame with its CRC, an ASCII frame from its colon on, or a TCP frame with its MBAP header;
+            anything at all.
         request: The frame that asked for it; without it an answer does not say which address it is of.
     """
     shortest = 4
@@ -289,11 +317,7 @@ def _asked(request: bytes, frame: bytes, adu: _Adu) -> tuple[int, int] | None:
     if asking is None or asking.problems or asking.pdu[0] not in _TABLE_OF or len(asking.pdu) < 5:
         adu.problems.append(problem)
         return None
-    exchange: frames.RtuExchange | frames.TcpExchange
-    if adu.framing == "tcp":
-        exchange = frames.TcpExchange(asking.unit, asking.pdu)
-    else:
-        exchange = frames.RtuExchange(asking.unit, asking.pdu)
+    exchange = EXCHANGES[adu.framing](asking.unit, asking.pdu)
     exchange.begin(asking.transaction if asking.transaction is not None else adu.transaction or 0)
     try:
         whole = exchange.feed(frame)

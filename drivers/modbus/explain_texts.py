@@ -24,6 +24,10 @@ TEXTS: Final = Texts(
             "the CRC is {found}, these bytes need {wanted}: damaged on the line, cut, or not a whole frame",
             "CRC là {found}, nhưng các byte này cần {wanted}: bị hỏng trên đường truyền, bị cắt hoặc chưa đủ khung",
         ),
+        "lrc": (
+            "the LRC is {found}, these bytes need {wanted}: damaged on the line, cut, or not a whole frame",
+            "LRC là {found}, nhưng các byte này cần {wanted}: bị hỏng trên đường truyền, bị cắt hoặc chưa đủ khung",
+        ),
         "truncated": (
             "the frame ends early: {found} bytes of data, its byte count says {wanted}",
             "khung kết thúc sớm: có {found} byte dữ liệu, trường độ dài ghi {wanted}",

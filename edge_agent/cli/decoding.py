@@ -81,7 +81,8 @@ def _lines(found: FrameExplanation) -> list[str]:
         head.append(TEXTS.text("frame_unit", unit=found.unit, function=f"{found.function:02d}"))
     if found.crc_ok is not None:
         key = "frame_crc_good" if found.crc_ok else "frame_crc_bad"
-        head.append(TEXTS.text(key, found=found.crc_found, expected=found.crc_expected))
+        check = "LRC" if found.framing == "ascii" else "CRC"
+        head.append(TEXTS.text(key, check=check, found=found.crc_found, expected=found.crc_expected))
     lines = ["  ".join(head)]
     if found.address is not None:
         lines.append(TEXTS.text("frame_asks", first=found.address, count=found.count))

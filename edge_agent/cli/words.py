@@ -57,7 +57,10 @@ TEXTS: Final = Texts(
         "help_json": ("Print JSON (schema 1) on stdout.", "In JSON (schema 1) ra stdout."),
         "help_lang": ("Language: en or vi.", "Ngôn ngữ: en hoặc vi."),
         "help_all": ("Show every device, however many.", "Hiện mọi thiết bị, dù nhiều đến đâu."),
-        "help_hex": ("The frame's bytes in hex.", "Các byte của khung, dạng hex."),
+        "help_hex": (
+            "The frame's bytes in hex; a Modbus ASCII frame from its colon on.",
+            "Các byte của khung, dạng hex; khung Modbus ASCII thì từ dấu hai chấm.",
+        ),
         "help_request": (
             "The request that the frame answers, in hex: it tells the addresses.",
             "Khung yêu cầu tương ứng, dạng hex: để biết địa chỉ thanh ghi.",
@@ -261,8 +264,8 @@ TEXTS: Final = Texts(
         "frame_reply": ("reply", "trả lời"),
         "frame_unknown": ("direction unclear", "chưa rõ chiều"),
         "frame_unit": ("unit {unit}, function {function}", "địa chỉ {unit}, hàm {function}"),
-        "frame_crc_good": ("CRC good ({found})", "CRC đúng ({found})"),
-        "frame_crc_bad": ("CRC WRONG ({found}, must be {expected})", "CRC SAI ({found}, phải là {expected})"),
+        "frame_crc_good": ("{check} good ({found})", "{check} đúng ({found})"),
+        "frame_crc_bad": ("{check} WRONG ({found}, must be {expected})", "{check} SAI ({found}, phải là {expected})"),
         "frame_asks": (
             "Wire address {first}, {count} registers or bits",
             "Địa chỉ trên dây {first}, {count} thanh ghi hoặc bit",

@@ -146,3 +146,31 @@ def test_both_languages_take_the_same_facts() -> None:
     for key in TEXTS.keys():  # noqa: SIM118 - Texts is no mapping
         facts = dict.fromkeys(("found", "wanted", "meaning"), "FACT")
         assert TEXTS.text(key, "en", **facts).count("FACT") == TEXTS.text(key, "vi", **facts).count("FACT"), key
+
+
+@pytest.mark.parametrize(
+    "text", [":0104044367AF5549", ":0104044367AF5549\\r\\n", "3a 30 31 30 34 30 34 34 33 36 37 41 46 35 35 34 39 0d 0a"]
+)
+def test_an_ascii_frame_is_read_from_its_colon_on(text: str) -> None:
+    found = explain(METER, parse_hex(text), parse_hex(":010400000002F9"))
+    assert (found.framing, found.direction, found.unit, found.function) == ("ascii", "reply", 1, 4)
+    assert (found.crc_found, found.crc_ok, found.problems) == ("49", True, ())
+    assert found.candidates[0].points[0].value == 231.68489
+
+
+def test_a_damaged_ascii_frame_says_so_and_is_still_read() -> None:
+    found = explain(METER, parse_hex(":0104044367AF5548"))
+    assert found.crc_ok is False
+    assert found.problems[0].text("en").startswith("the LRC is 48, these bytes need 49")
+    assert found.registers == (0x4367, 0xAF55)
+
+
+def test_unit_58_begins_with_a_colon_too() -> None:
+    body = bytes.fromhex("3a 04 04 43 67 af 55")
+    assert explain(METER, body + crc16(body)).framing == "rtu"
+
+
+@pytest.mark.parametrize("text", [":010", ":01040g", ":", ":" + "0" * 514])
+def test_what_is_no_ascii_frame_is_refused(text: str) -> None:
+    with pytest.raises(HexError):
+        parse_hex(text)
