@@ -10,6 +10,10 @@ from drivers.errors import Fault, FrameError, LineDownError
 TEXTS: Final = Texts(
     {
         "line_closed": ("line '{line}' is closed", "đường truyền '{line}' đã đóng"),
+        "listening_ended": (
+            "the line is being closed while its instrument was listened to",
+            "đường truyền đang đóng trong lúc chờ thiết bị gửi dữ liệu",
+        ),
         "line_failed": ("line '{line}': {reason}", "đường truyền '{line}': {reason}"),
         "port_missing": (
             "{port}: no such device; is the adapter plugged in?",
@@ -102,6 +106,7 @@ TEXTS: Final = Texts(
         ),
         "wanted_range": ("{low} to {high}", "{low} đến {high}"),
         "wanted_text": ("beginning with '{begins}'", "bắt đầu bằng '{begins}'"),
+        "wanted_part": ("containing '{part}'", "có chứa '{part}'"),
         "no_number": ("no number in range", "không phải số trong khoảng hợp lệ"),
     }
 )

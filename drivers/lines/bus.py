@@ -7,6 +7,7 @@ is thrown away.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -20,6 +21,8 @@ FIXED_GAP_US: Final = 1_750
 PIECE_US: Final = 20_000
 """USB adapters hand over what they received every 16 ms at the latest (FTDI's latency timer)."""
 MAX_OLD_PIECES: Final = 64
+LISTEN_US: Final = 250_000
+"""How often a listener looks whether its line is being closed."""
 BABBLE_US: Final = 2_000_000
 """How long unasked bytes may prolong a pause before the request fails instead."""
 
@@ -80,7 +83,24 @@ class BusTiming:
 class Bus:
     """One open bus: sends requests one at a time and keeps its silences."""
 
-    def __init__(self, port: Port, timing: BusTiming, counters: LineCounters, clock: Clock) -> None:
+    def __init__(
+        self,
+        port: Port,
+        timing: BusTiming,
+        counters: LineCounters,
+        clock: Clock,
+        is_closing: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Begin on an open port.
+
+        Args:
+            port: The port.
+            timing: The line's times.
+            counters: Where everything is counted.
+            clock: For the times of answers.
+            is_closing: Whether the line is being closed; a listener, which may wait for minutes, then gives up.
+        """
+        self._is_closing = is_closing
         self._port = port
         self._timing = timing
         self._counters = counters
@@ -202,7 +222,7 @@ class Bus:
         """Listen until the exchange has what it wants, at most until the deadline, however long the talker talks."""
         newest: Moment | None = None
         while True:
-            data = self._port.read(deadline_us)
+            data = self._port.read(min(deadline_us, self._port.now_us() + LISTEN_US))
             if data:
                 newest = self._moment()
                 if exchange.feed(data):
@@ -212,6 +232,8 @@ class Bus:
                 if error is not None:
                     raise error
                 return newest or self._moment()
+            if self._is_closing():
+                raise frame_error(Fault.TIMEOUT, "listening_ended")
 
     def _moment(self) -> Moment:
         return Moment(self._clock.wall_ms(), self._clock.monotonic_ms())

@@ -282,7 +282,7 @@ class SerialBusLine:
             self._give_up(error)
             raise
         self.counters.opened += 1
-        self._bus = Bus(self._port, self._timing, self.counters, self._clock)
+        self._bus = Bus(self._port, self._timing, self.counters, self._clock, lambda: self._closing)
         self._backoff_s = FIRST_BACKOFF_S
         return self._bus
 

@@ -41,6 +41,11 @@ class Sdi12Sensor(Instrument):
         del heard[:-MAX_REQUEST_BYTES]
         return found
 
+    def frame(self, *, invalid: bool) -> bytes:
+        """Return nothing: a sensor never talks unasked."""
+        del invalid
+        return b""
+
     def has_check(self, data: bytes) -> bool:
         """Return whether these are values with CRC."""
         return self._with_crc and (b"+" in data or b"-" in data)

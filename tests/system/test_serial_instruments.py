@@ -25,6 +25,7 @@ from edge_agent.cli.commands import edge_agent
 from firmware_sim.app import Simulator, running
 from firmware_sim.instrument_line import InstrumentLine
 from firmware_sim.scenario import load_config
+from tests.servers.waiting import wait_until
 from tests.unit.drivers.virtual_instruments import with_settings
 
 LINES: dict[str, dict[str, Any]] = {
@@ -281,3 +282,48 @@ def test_what_goes_wrong_on_an_sdi12_line_is_said(
 ) -> None:
     found, output = sdi12_cli(agent_file(tmp_path, simulator), *arguments)
     assert (found, message in output) == (code, True), output
+
+
+def test_a_line_that_listens_can_be_closed(simulator: Simulator) -> None:
+    """A transmitter that is silent for an hour must not keep the agent from stopping."""
+    instrument_line(simulator, "air").instruments["pms"].silent = True
+
+    async def scenario() -> float:
+        bus = opened(simulator, "air")
+        driver = driver_on(bus, "plantower-pms5003", period_s=3600)
+        reading = asyncio.create_task(driver.read(driver.points))
+        await asyncio.to_thread(wait_until, lambda: bus.counters.requests > 0, 10.0, "the line to listen")
+        await bus.close()
+        with pytest.raises(DriverError):
+            await reading
+        return bus.counters.busy_s
+
+    assert asyncio.run(scenario()) < 3600
+
+
+def test_points_of_instruments_are_read_without_an_agent(simulator: Simulator, tmp_path: Path) -> None:
+    file = tmp_path / "agent.yaml"
+    lines = {name: instrument_line(simulator, name).path for name in ("air", "wxt", "sdi")}
+    file.write_text(
+        f"""\
+gateway: gw-1
+lines:
+  - {{id: air, kind: serial, port: {lines["air"]}}}
+  - {{id: wxt, kind: serial, port: {lines["wxt"]}, baud: 19200}}
+  - {{id: sdi, kind: serial, port: {lines["sdi"]}, baud: 1200, data_bits: 7, parity: E}}
+devices:
+  - {{id: dust, profile: plantower-pms5003, line: air, names: {{pm2_5: fine_dust}}, points: [pm2_5]}}
+  - {{id: weather, profile: vaisala-wxt530, line: wxt, points: [wind_speed, pressure]}}
+  - {{id: drain, profile: vegapuls-21, line: sdi, address: "5"}}
+""",
+        encoding="utf-8",
+    )
+    result = CliRunner().invoke(edge_agent, ["read", "--json", "--config", str(file)])
+    answer = json.loads(result.stdout)
+    found = {one["point"]: (one["value"], one["cause"]) for one in answer["readings"]}
+    assert answer["errors"] == {}
+    assert found["dust/fine_dust"] == (8.0, "ok")
+    assert found["weather/wind_speed"] == (None, "device")
+    assert found["weather/pressure"] == (928.1, "ok")
+    assert found["drain/level"] == (1.25, "ok")
+    assert result.exit_code == 1

@@ -334,6 +334,7 @@ def profile_of(command: str, **settings: Any) -> InstrumentProfile:
         ("M", True, [b"0MC!", b"0D0!"]),
         ("M", False, [b"0M!", b"0D0!"]),
         ("C", False, [b"0C!", b"0D0!"]),
+        ("V", True, [b"0V!", b"0D0!"]),
         ("R0", True, [b"0RC0!"]),
         ("R0", False, [b"0R0!"]),
     ],
