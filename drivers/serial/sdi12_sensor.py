@@ -173,14 +173,17 @@ class Sdi12Sensor(Family):
         return exchange.found, moment
 
     async def prove(self, line: Line) -> None:
-        """Ask who it is, if the profile says who it must be."""
-        if not self._settings.identity:
-            return
-        async with line_turn(line):
-            found = await identify(line, self._address)
-        said = f"{found.vendor} {found.model}"
-        if not " ".join(said.split()).startswith(self._settings.identity):
-            raise unsupported("other_make", wanted=self._settings.identity, found=said)
+        """Ask who it is, if the profile says who it must be; twice before an answer, which has no CRC, counts."""
+        wanted = self._settings.identity
+        said: list[str] = []
+        while wanted and not (said and said[-1].startswith(wanted)):
+            if said[-2:-1] == said[-1:] != []:
+                raise unsupported("other_make", wanted=wanted, found=said[-1])
+            if len(said) >= BREAKS:
+                raise transient(Cause.CRC, "no_identity")
+            async with line_turn(line):
+                found = await identify(line, self._address)
+            said.append(" ".join(f"{found.vendor} {found.model}".split()))
 
 
 async def carry(line: Line, exchange: Sdi12Exchange[Answer]) -> Moment:

@@ -405,6 +405,24 @@ def test_the_probe_refuses_another_make() -> None:
     assert load_profile("vegapuls-21").proves_type
 
 
+def test_one_answer_that_noise_changed_is_not_held_against_a_sensor() -> None:
+    class Misheard(Vegapuls21):
+        asked = 0
+
+        def answer(self, request: bytes, now_s: float) -> list[Any]:
+            self.asked += 1
+            sent = super().answer(request, now_s)
+            if self.asked == 1:
+                return [one._replace(data=one.data.replace(b"VEGA", b"VOGA")) for one in sent]
+            if request.endswith(b"CC") and self.asked == 3:
+                return [one._replace(data=one.data.replace(b"05", b"04")) for one in sent]
+            return sent
+
+    rig = sdi12(Misheard(Noise(1, "radar"), values={"measure_s": 1.0}))
+    assert values_of(rig.run(found_and_read(rig, "vegapuls-21")))["level"] == 1.25
+    assert rig.requests == [b"0I!", b"0I!", b"0CC!", b"0CC!", b"0D0!"]
+
+
 def test_a_status_that_is_not_0_takes_the_values_away() -> None:
     rig = sdi12(Vegapuls21(Noise(1, "radar"), values={"status": 13.0}))
     block = rig.run(found_and_read(rig, "vegapuls-21"))

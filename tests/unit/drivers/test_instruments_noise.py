@@ -30,13 +30,13 @@ FAMILIES: dict[str, tuple[type[Instrument], float, dict[str, Any], dict[str, Any
     ),
     "nova-sds011": (
         NovaSds011, 0.002, {}, {},
-        {"pm2_5": ("pm2_5", lambda n: n / 10), "pm10": ("pm10", lambda n: 250 + n / 10)},
+        {"pm2_5": ("pm2_5", lambda n: n % 7000 / 10), "pm10": ("pm10", lambda n: 250 + n % 7000 / 10)},
     ),
     "sensirion-sps30": (
         SensirionSps30, 0.001, {"baud": 115_200}, {},
-        {"pm1": ("pm1", lambda n: n / 4), "typical_size": ("typical_size", lambda n: n / 1024)},
+        {"pm1": ("pm1", lambda n: n % 3900 / 4), "typical_size": ("typical_size", lambda n: n / 1024)},
     ),
-    "winsen-mh-z19b": (WinsenGas, 0.002, {}, {}, {"co2": ("raw", lambda n: 400 + n)}),
+    "winsen-mh-z19b": (WinsenGas, 0.002, {}, {}, {"co2": ("raw", lambda n: 400 + n % 9000)}),
     "vaisala-wxt530": (
         VaisalaWxt530, 0.0005, {"baud": 19_200}, {},
         {"air_temperature": ("Ta", lambda n: -50 + n % 1000 / 10), "rain_total": ("Rc", lambda n: n / 4)},
