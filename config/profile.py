@@ -51,6 +51,7 @@ class Condition(StrictModel):
         low: Smallest number that proves it.
         high: Greatest number that proves it.
         begins: What a text must begin with.
+        contains: What must stand somewhere in a text.
         inconclusive: Values that prove neither that it is this type nor that it is another.
     """
 
@@ -58,12 +59,13 @@ class Condition(StrictModel):
     low: float | None = None
     high: float | None = None
     begins: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    contains: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     inconclusive: tuple[float, ...] = ()
 
     @model_validator(mode="after")
     def _decides(self) -> Condition:
         number = self.low is not None and self.high is not None
-        if number == (self.begins is not None):
+        if [number, self.begins is not None, self.contains is not None].count(True) != 1:
             raise At((), TEXTS.text("probe_form"))
         return self
 
@@ -71,6 +73,8 @@ class Condition(StrictModel):
         """Return whether a value proves the type."""
         if self.begins is not None:
             return isinstance(value, str) and value.startswith(self.begins)
+        if self.contains is not None:
+            return isinstance(value, str) and self.contains in value
         if self.low is None or self.high is None or not isinstance(value, int | float):
             return False
         return self.low <= value <= self.high
@@ -84,6 +88,7 @@ class Probe(Condition):
         low: Smallest number that proves it.
         high: Greatest number that proves it.
         begins: What a text must begin with.
+        contains: What must stand somewhere in a text.
         inconclusive: Values that prove neither that it is this type nor that it is another.
         also: Further points that must be as told.
     """

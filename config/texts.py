@@ -324,8 +324,8 @@ _AGREEMENT: Final = {
     ),
     "no_companion": ("a {type} depends on no other register", "kiểu {type} không phụ thuộc thanh ghi khác"),
     "probe_form": (
-        "a probe has either low and high, or begins",
-        "probe có low và high, hoặc có begins",
+        "a probe has either low and high, or begins, or contains",
+        "probe có low và high, hoặc có begins, hoặc có contains",
     ),
     "not_modbus": (
         "speaks {protocol}; a profile of a Modbus device is needed",

@@ -385,5 +385,7 @@ class ModbusDriver:
 def _wanted(condition: Condition, unit: str, language: Language) -> str:
     if condition.begins is not None:
         return TEXTS.text("wanted_text", language, begins=condition.begins)
+    if condition.contains is not None:
+        return TEXTS.text("wanted_part", language, part=condition.contains)
     high = f"{condition.high:g} {unit}".rstrip()
     return TEXTS.text("wanted_range", language, low=f"{condition.low:g}", high=high)
