@@ -72,14 +72,16 @@ class Tuf2000mOther(Tuf2000m):
 class Yosemitech(Twin):
     """A Yosemitech probe: floats with all bytes reversed; zero until it was told to measure by a read of 0x2500.
 
-    Source: EnviroDIY/YosemitechModbus.
+    A serial number is a byte of the kind, YL, two digits of the kind, and more. The captured one, YL0916112101, is that
+    of a conductivity probe; the others are made after it. Source: EnviroDIY/YosemitechModbus.
     """
 
     functions: ClassVar[frozenset[int]] = frozenset({READ_HOLDING})
     places: ClassVar[Mapping[str, tuple[int, float]]] = {}
     """Quantity to (address, factor)."""
     error_at: ClassVar[int | None] = None
-    serial_number: ClassVar[str] = "YL0916112101"
+    serial_at: ClassVar[int] = 0x0900
+    serial_number: ClassVar[bytes] = b"\x09YL0916112101"
 
     def started(self) -> bool:
         """Return whether it measures."""
@@ -94,8 +96,7 @@ class Yosemitech(Twin):
         ]
         if self.error_at is not None:
             runs.append((self.error_at, [round(self.number("error")) << 8]))
-        serial = b"\t" + self.serial_number.encode() + b"\0"
-        runs.append((0x0900, list(struct.unpack(">7H", serial.ljust(14, b"\0")))))
+        runs.append((self.serial_at, list(struct.unpack(">7H", self.serial_number.ljust(14, b"\0")))))
         return placed((0x2500, [0]), *runs)
 
     def read_words(self, function: int, address: int, count: int, now_s: float) -> list[int]:
@@ -109,6 +110,7 @@ class Yosemitech(Twin):
 class YosemitechDo(Yosemitech):
     """Y504: °C, fraction of saturation, mg/L."""
 
+    serial_number = b"\x01YL0116112101"
     quantities: ClassVar[Mapping[str, Quantity]] = {"temperature": 21.5, "do_fraction": 0.923, "do": 8.13}
     places: ClassVar[Mapping[str, tuple[int, float]]] = {
         "temperature": (0x2600, 1.0),
@@ -120,6 +122,7 @@ class YosemitechDo(Yosemitech):
 class YosemitechPh(Yosemitech):
     """Y532: pH, °C, mV."""
 
+    serial_number = b"CYL4316112101"
     quantities: ClassVar[Mapping[str, Quantity]] = {"ph": 7.31, "temperature": 21.5, "ph_voltage": -18.3}
     places: ClassVar[Mapping[str, tuple[int, float]]] = {
         "ph": (0x2800, 1.0),
@@ -148,7 +151,11 @@ class YosemitechCod(Yosemitech):
 
 
 class YosemitechY4000(Yosemitech):
-    """Y4000: eight values in a row."""
+    """Y4000: eight values in a row; it measures by itself, and has its serial number and error elsewhere."""
+
+    serial_at = 0x1400
+    serial_number = b"8YL3816112101"
+    error_at = 0x0800
 
     quantities: ClassVar[Mapping[str, Quantity]] = {
         "do": 7.9,
@@ -159,16 +166,27 @@ class YosemitechY4000(Yosemitech):
         "orp": 213.0,
         "chlorophyll": 3.3,
         "blue_green_algae": 0.8,
+        "error": 0.0,
     }
     places: ClassVar[Mapping[str, tuple[int, float]]] = {
-        name: (0x2601 + 2 * place, 1.0) for place, name in enumerate(quantities)
+        name: (0x2601 + 2 * place, 1.0) for place, name in enumerate(quantities) if name != "error"
     }
+
+    def started(self) -> bool:
+        """Return whether it measures: always."""
+        return True
 
 
 class YosemitechForeign(YosemitechDo):
     """Another make on the same addresses: its serial number gives it away."""
 
-    serial_number = "AB0916112101"
+    serial_number = b"\x01AB0116112101"
+
+
+class YosemitechConductivity(YosemitechDo):
+    """Another probe of the make: the serial number is the captured one."""
+
+    serial_number = Yosemitech.serial_number
 
 
 class AquaTroll400(Twin):
@@ -262,7 +280,17 @@ class GenericPh(Twin):
     def words(self, function: int, now_s: float) -> Mapping[int, int]:
         """Return the registers of function 3."""
         del function, now_s
-        return {0: round(100 * self.seen("ph"))}
+        return {0: integer_words(100 * self.seen("ph"), 1)[0]}
+
+
+class GenericPhOrp(GenericPh):
+    """The same module with an ORP electrode: mV in the next register. Source: as GenericPh, one captured frame each."""
+
+    quantities: ClassVar[Mapping[str, Quantity]] = {"ph": 5.78, "orp": 51.0}
+
+    def words(self, function: int, now_s: float) -> Mapping[int, int]:
+        """Return the registers of function 3."""
+        return {**super().words(function, now_s), 1: integer_words(self.seen("orp"), 1)[0]}
 
 
 def _low_first(value: float) -> list[int]:
@@ -272,10 +300,12 @@ def _low_first(value: float) -> list[int]:
 MODELS: Final[dict[str, type[Twin]]] = {
     "endress-hauser-liquiline-cm44x": LiquilineCm44x,
     "generic-ph": GenericPh,
+    "generic-ph-orp": GenericPhOrp,
     "in-situ-aqua-troll-400": AquaTroll400,
     "in-situ-aqua-troll-other": AquaTrollOther,
     "tuf-2000m": Tuf2000m,
     "tuf-2000m-other": Tuf2000mOther,
+    "yosemitech-conductivity": YosemitechConductivity,
     "yosemitech-foreign": YosemitechForeign,
     "yosemitech-y4000": YosemitechY4000,
     "yosemitech-y504-do": YosemitechDo,
