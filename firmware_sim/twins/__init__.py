@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from firmware_sim.core.twin import Twin
-from firmware_sim.twins import air, chargers, level, power_meters, water
+from firmware_sim.twins import air, chargers, level, power_meters, soil, water
 
 MODELS: Final[dict[str, type[Twin]]] = {
     **air.MODELS,
     **chargers.MODELS,
     **level.MODELS,
     **power_meters.MODELS,
+    **soil.MODELS,
     **water.MODELS,
 }
