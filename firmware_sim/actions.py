@@ -3,98 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from config.loader import StrictModel
 from firmware_sim.core.cabinet import Cabinet, ContactorState
 from firmware_sim.core.faults import MAX_DELAY_S, Fault, FaultName
-from firmware_sim.core.station import Station
-from firmware_sim.core.twin import Twin
-from firmware_sim.findings import TEXTS, no_such
+from firmware_sim.findings import TEXTS
+from firmware_sim.instrument_actions import Drift, Flat, QuantitySet, Recover
 from firmware_sim.models import Channel, Phase, Seconds, Share, Voltage
-
-Targets = str | tuple[str, ...]
-
-
-class ActionError(Exception):
-    """An action cannot be carried out; `key` names the part of it that is wrong."""
-
-    def __init__(self, key: str, message: str) -> None:
-        super().__init__(message)
-        self.key = key
-
-
-class World(Protocol):
-    """What actions work on."""
-
-    @property
-    def now_s(self) -> float:
-        """The simulated time of the action that is carried out."""
-
-    def cabinets_named(self, targets: Targets) -> list[Cabinet]:
-        """Return the cabinets; "*" is all.
-
-        Raises:
-            ActionError: There is none of that name.
-        """
-
-    def stations_named(self, targets: Targets, fault: FaultName | None) -> list[Station]:
-        """Return the devices; "*" is all.
-
-        Raises:
-            ActionError: There is none of that name, or the fault has no meaning on its line.
-        """
-
-    def line_named(self, name: str) -> str:
-        """Return the line's name.
-
-        Raises:
-            ActionError: There is none of that name.
-        """
-
-    def set_noise(self, cabinet: Cabinet, sigma: float) -> None:
-        """Set the relative error of a cabinet's meters."""
-
-
-class Step(StrictModel):
-    """An action at a simulated time, counted from the start."""
-
-    at_s: Seconds = 0.0
-
-    def check(self, world: World) -> None:
-        """Raise ActionError if the action cannot be carried out in this world; change nothing."""
-        raise NotImplementedError
-
-    def apply(self, world: World) -> None:
-        """Carry the action out, or raise ActionError."""
-        raise NotImplementedError
-
-
-class CabinetStep(Step):
-    """An action on one cabinet, several, or all ("*")."""
-
-    cabinet: Targets
-
-    def check(self, world: World) -> None:
-        """Look at each cabinet without changing it."""
-        for cabinet in world.cabinets_named(self.cabinet):
-            self.examine(cabinet)
-
-    def apply(self, world: World) -> None:
-        """Change each cabinet; its contactors and lamps follow at once."""
-        self.check(world)
-        for cabinet in world.cabinets_named(self.cabinet):
-            self.change(cabinet)
-            cabinet.advance(cabinet.now_s)
-
-    def examine(self, cabinet: Cabinet) -> None:
-        """Raise ActionError if this cabinet lacks what the action names."""
-
-    def change(self, cabinet: Cabinet) -> None:
-        """Change one cabinet."""
-        raise NotImplementedError
+from firmware_sim.steps import ActionError, CabinetStep, DeviceStep, Step, World
 
 
 class Event(CabinetStep):
@@ -270,16 +188,6 @@ class NoiseSet(CabinetStep):
             world.set_noise(cabinet, self.sigma)
 
 
-class DeviceStep(Step):
-    """An action on one device, several, or all ("*")."""
-
-    device: Targets
-
-    def check(self, world: World) -> None:
-        """Look the devices up."""
-        world.stations_named(self.device, None)
-
-
 class Missing(DeviceStep):
     """A share of the requests stays unanswered from now on."""
 
@@ -290,36 +198,6 @@ class Missing(DeviceStep):
         """Set the share."""
         for station in world.stations_named(self.device, None):
             station.missing = self.share
-
-
-class QuantitySet(DeviceStep):
-    """A quantity of an instrument changes: `{do: set, device: flow-1, quantity: flow, value: 3.1}`."""
-
-    do: Literal["set"]
-    quantity: str
-    value: float | str
-
-    def check(self, world: World) -> None:
-        """Look the devices and their quantity up."""
-        self._each(world, apply=False)
-
-    def apply(self, world: World) -> None:
-        """Change it."""
-        self._each(world, apply=True)
-
-    def _each(self, world: World, *, apply: bool) -> None:
-        for station in world.stations_named(self.device, None):
-            twin = station.device
-            if not isinstance(twin, Twin):
-                raise ActionError("device", TEXTS.text("no_instrument", name=station.name))
-            known = twin.values.get(self.quantity)
-            if known is None:
-                raise ActionError("quantity", no_such("quantity", self.quantity, sorted(twin.values)))
-            if isinstance(known, str) != isinstance(self.value, str):
-                key = "text" if isinstance(known, str) else "number"
-                raise ActionError("value", TEXTS.text(key, name=self.quantity))
-            if apply:
-                twin.set(self.quantity, self.value)
 
 
 class FaultStart(DeviceStep):
@@ -401,6 +279,9 @@ Action = Annotated[
     | ContactorEvent
     | ExtraLoad
     | QuantitySet
+    | Drift
+    | Flat
+    | Recover
     | NoiseSet
     | Missing
     | FaultStart

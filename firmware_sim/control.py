@@ -13,8 +13,9 @@ from typing import Any, Final, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from firmware_sim.actions import Action, ActionError
+from firmware_sim.actions import Action
 from firmware_sim.opening import is_served
+from firmware_sim.steps import ActionError
 
 MAX_LINE_BYTES: Final = 65536
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from config.errors import ConfigErrors, ConfigProblem
 from config.loader import StrictModel, load_document
-from firmware_sim.actions import Action, ActionError, FaultEnd, FaultStart
+from firmware_sim.actions import Action, FaultEnd, FaultStart
 from firmware_sim.findings import TEXTS, no_such
 from firmware_sim.models import (
     CounterConfig,
@@ -23,6 +23,7 @@ from firmware_sim.models import (
     TwinConfig,
 )
 from firmware_sim.positions import Location, Positions
+from firmware_sim.steps import ActionError
 from firmware_sim.world import World
 
 MAX_STEPS: Final = 10_000

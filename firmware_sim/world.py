@@ -7,7 +7,7 @@ import threading
 from dataclasses import asdict
 from typing import Any
 
-from firmware_sim.actions import Action, ActionError, Targets
+from firmware_sim.actions import Action
 from firmware_sim.core.cabinet import PHASES, Cabinet, CabinetDesign
 from firmware_sim.core.codec import Request, Transport
 from firmware_sim.core.counter import Counter
@@ -17,6 +17,7 @@ from firmware_sim.core.noise import Noise
 from firmware_sim.core.sdm630 import Sdm630
 from firmware_sim.core.server import Device
 from firmware_sim.core.station import BROADCAST, Outcome, Station
+from firmware_sim.core.twin import Twin
 from firmware_sim.core.waveshare import WaveshareRelayD
 from firmware_sim.findings import TEXTS, no_such
 from firmware_sim.models import (
@@ -28,6 +29,7 @@ from firmware_sim.models import (
     SimulatorConfig,
     TwinConfig,
 )
+from firmware_sim.steps import ActionError, Targets
 from firmware_sim.twins import MODELS
 
 ALL = "*"
@@ -191,6 +193,7 @@ class World:
                         "missing_share": station.missing,
                         "active_faults": sorted(fault.name for fault in station.active_faults(now_s)),
                         **asdict(station.counters),
+                        **_measuring(station.device),
                     }
                     for name, station in self.stations.items()
                 },
@@ -205,6 +208,13 @@ def _names(targets: Targets, known: dict[str, Any], kind: str) -> list[str]:
             raise ActionError(kind, no_such(kind, target, known))
         found += names
     return list(dict.fromkeys(found))
+
+
+def _measuring(device: Device) -> dict[str, Any]:
+    """Return what an instrument's quantities truly are, and which of them it measures wrongly."""
+    if not isinstance(device, Twin):
+        return {}
+    return {"values": dict(device.values), "drifting": sorted(device.drifts), "flat": sorted(device.held)}
 
 
 def _truth(cabinet: Cabinet) -> dict[str, Any]:

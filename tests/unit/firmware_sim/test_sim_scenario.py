@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from config.errors import ConfigErrors
-from firmware_sim.actions import ActionError
 from firmware_sim.app import Simulator
 from firmware_sim.control import ControlSocket
 from firmware_sim.core.codec import Request
 from firmware_sim.models import SimulatorConfig
 from firmware_sim.scenario import load_config, load_scenario, time_line, time_line_with_ends
+from firmware_sim.steps import ActionError
 from firmware_sim.world import World
 
 EXAMPLES = Path(__file__).parents[3] / "config" / "examples"
