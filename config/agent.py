@@ -12,12 +12,12 @@ from pydantic import Field, field_validator, model_validator
 
 from config.adjust import Adjust
 from config.loader import At, StrictModel, no_such, refuse, twice
-from config.points import Name, check_field
+from config.points import Name, PointId, check_field
+from config.quality import Averages, Calibration, MaintenanceSwitch, out_of_order, switched_twice
 from config.texts import TEXTS
 from contract.batch import MAX_POINTS_PER_DEVICE
 from contract.topics import BUILT_IN_DEVICES, DEFAULT_ROOT, RESERVED_DEVICES, RESERVED_GATEWAYS
 
-PointId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}/[a-z0-9][a-z0-9_-]{0,63}$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 TopicRoot = Annotated[str, Field(pattern=r"^[a-z0-9_-]+(/[a-z0-9_-]+){0,3}$")]
 SECURE_PORT: Final = 802
@@ -252,6 +252,7 @@ class DeviceConfig(StrictModel):
         adjust: The profile's point key to what becomes of its value at this place, such as a level.
         points: The profile's point keys to read; all of them if not set.
         intervals: Its own poll intervals; the agent's if not set.
+        averages: Averages of its points over fixed periods; none if not set.
     """
 
     id: Name
@@ -263,6 +264,7 @@ class DeviceConfig(StrictModel):
     adjust: Annotated[dict[Name, Adjust], Field(max_length=MAX_POINTS_PER_DEVICE)] = Field(default_factory=dict)
     points: tuple[Name, ...] | None = None
     intervals: Intervals | None = None
+    averages: Averages | None = None
 
     @field_validator("id")
     @classmethod
@@ -389,6 +391,8 @@ class AgentConfig(StrictModel):
         lines: The physical lines.
         devices: The devices on them.
         counters: Pulses of polled inputs, each a device of its own.
+        calibrations: Corrections of measured values, of each point in the order of time; the raw values are kept.
+        maintenance: Inputs that say that somebody works on devices.
         commands: Which writes are allowed.
         lighting: The lighting schedule; this gateway switches no lamps if not set.
     """
@@ -406,6 +410,8 @@ class AgentConfig(StrictModel):
     lines: Annotated[tuple[Line, ...], Field(max_length=1024)] = ()
     devices: Annotated[tuple[DeviceConfig, ...], Field(max_length=510)] = ()
     counters: Annotated[tuple[PulseCounter, ...], Field(max_length=64)] = ()
+    calibrations: Annotated[tuple[Calibration, ...], Field(max_length=1024)] = ()
+    maintenance: Annotated[tuple[MaintenanceSwitch, ...], Field(max_length=64)] = ()
     commands: Commands = Commands()
     lighting: Lighting | None = None
 
@@ -433,6 +439,7 @@ class AgentConfig(StrictModel):
             if counter.source.partition("/")[0] not in devices:
                 message = no_such("device", counter.source.partition("/")[0], devices)
                 findings.append(At(("counters", index, "source"), message))
+        findings += self._quality_findings([*devices, *(counter.id for counter in self.counters)])
         for index, device in enumerate(self.devices):
             if device.line not in lines:
                 findings.append(At(("devices", index, "line"), no_such("line", device.line, lines)))
@@ -444,3 +451,20 @@ class AgentConfig(StrictModel):
             findings.append(At(("lighting",), TEXTS.text("lighting_place")))
         refuse(findings)
         return self
+
+    def _quality_findings(self, devices: list[str]) -> list[At]:
+        findings = out_of_order(self.calibrations) + switched_twice(self.maintenance)
+        for index, calibration in enumerate(self.calibrations):
+            name = calibration.point.partition("/")[0]
+            if name not in devices:
+                findings.append(At(("calibrations", index, "point"), no_such("device", name, devices)))
+        for index, switch in enumerate(self.maintenance):
+            name = switch.switch.partition("/")[0]
+            if name not in devices:
+                findings.append(At(("maintenance", index, "switch"), no_such("device", name, devices)))
+            findings += [
+                At(("maintenance", index, "devices", number), no_such("device", name, devices))
+                for number, name in enumerate(switch.devices)
+                if name not in devices
+            ]
+        return findings

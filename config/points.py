@@ -13,6 +13,7 @@ from contract.reading import NAME_PATTERN
 from contract.state import PointKind
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+PointId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}/[a-z0-9][a-z0-9_-]{0,63}$")]
 Table = Literal["coil", "discrete", "holding", "input"]
 NumberType = Literal["uint16", "int16", "uint32", "int32", "float32", "uint64", "int64", "float64", "bcd16", "bcd32"]
 RegisterType = Literal[
@@ -74,7 +75,12 @@ class PointSpec(StrictModel):
         deadband: Smallest change worth a new retained state, in `unit`.
         poll: How often it is read; `once` is read when the device is found, and again when it was away.
         interval_s: Seconds between its reads, if its poll class does not fit.
-        max_silence_s: Report on change: a value within the deadband is reported this often only, in seconds.
+        max_silence_s: Report on change: a value within the deadband is reported this often only, in seconds; urgent
+            points are reported always.
+        average: What a period's value is made of (`averages` of agent.yaml): the mean; the median, for levels; the mean
+            vector, for directions in degrees; for counters how far they rose.
+        average_with: For directions: the point whose value weights them, such as the wind speed.
+        rolls_over_at: For counters: the count that is 0 again.
         priority: Low gives way first when the disk is full.
         urgent: A change of state is sent at once and repeated until it is confirmed.
         urgent_levels: For measured values: the limits between which the state is the same, rising.
@@ -96,6 +102,9 @@ class PointSpec(StrictModel):
     poll: PollClass = "normal"
     interval_s: Seconds | None = None
     max_silence_s: Seconds | None = None
+    average: Literal["mean", "median", "direction", "counter"] = "mean"
+    average_with: Name | None = None
+    rolls_over_at: Annotated[float, Field(gt=0)] | None = None
     priority: Literal["normal", "low"] = "normal"
     urgent: bool = False
     urgent_levels: tuple[float, ...] = ()
@@ -126,6 +135,10 @@ class PointSpec(StrictModel):
             findings.append(At(("scale",), TEXTS.text("scale_zero")))
         if self.interval_s is not None and self.poll == "once":
             findings.append(At(("interval_s",), TEXTS.text("once_interval")))
+        if self.average_with is not None and self.average != "direction":
+            findings.append(At(("average_with",), TEXTS.text("only_with_average", average="direction")))
+        if self.rolls_over_at is not None and self.average != "counter":
+            findings.append(At(("rolls_over_at",), TEXTS.text("only_with_average", average="counter")))
         refuse(findings)
         return self
 

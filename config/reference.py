@@ -11,10 +11,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from config.agent import AgentConfig, PointId, TopicRoot
+from config.agent import AgentConfig, TopicRoot
 from config.city import City
 from config.collector import CollectorConfig
-from config.points import Name
+from config.points import Name, PointId
 from config.profile import InstrumentProfile, ModbusProfile
 from config.rules import Rule
 from contract.schedule import Schedule

@@ -13,11 +13,10 @@ from typing import Annotated, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from config.agent import PointId
 from config.document import read_document
 from config.errors import ConfigErrors, ConfigProblem
 from config.loader import StrictModel, load_document
-from config.points import Name
+from config.points import Name, PointId
 from config.texts import TEXTS
 
 RuleKind = Literal["mains_lost", "phase_loss", "meter_comm", "gateway_offline", "sensor_conflict", "threshold"]

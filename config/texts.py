@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from config.language import Texts
+from config.texts_quality import QUALITY
 
 _LOADING: Final = {
     "not_a_file": ("is not a file", "không phải là tệp"),
@@ -363,4 +364,4 @@ _AGREEMENT: Final = {
     ),
     "too_many_rules": ("{count} rules; at most {most}", "{count} quy tắc; tối đa {most}"),
 }
-TEXTS: Final = Texts(_LOADING | _YAML | _KEYS | _VALUES | _SCHEDULE | _AGREEMENT)
+TEXTS: Final = Texts(_LOADING | _YAML | _KEYS | _VALUES | _SCHEDULE | _AGREEMENT | QUALITY)

@@ -37,6 +37,7 @@ class Cause(StrEnum):
     RANGE = "range"
     DEVICE = "device"
     SENTINEL = "sentinel"
+    INCOMPLETE = "incomplete"
     SUSPECT = "suspect"
     RATE = "rate"
     WARM_UP = "warm_up"
@@ -60,6 +61,7 @@ BAD_CAUSES: Final = frozenset(
         Cause.RANGE,
         Cause.DEVICE,
         Cause.SENTINEL,
+        Cause.INCOMPLETE,
     }
 )
 """Causes whose readings carry no value; beside the others a value stands and is UNCERTAIN."""

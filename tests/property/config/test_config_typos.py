@@ -67,10 +67,23 @@ devices:
       fast_s: 2
       normal_s: 10
       slow_s: 60
+    averages: {points: [voltage_l1_v], periods_s: [60, 3600]}
   - id: io
     profile: waveshare-relay-d
     line: net
     unit: 2
+counters:
+  - id: rain
+    source: io/di2
+    en: Rain gauge
+    vi: Vũ lượng kế
+    quantity_per_pulse: 0.2
+    unit: mm
+    shortest_pulse_s: 0.1
+calibrations:
+  - {point: meter/voltage_l1_v, a: 1.01, b: -0.2, valid_from: "2026-11-20T08:00+07:00", by: a technician, note: none}
+maintenance:
+  - {switch: io/di1, devices: [meter, rain], active: true}
 commands:
   key_file: command.key
   allow:

@@ -1,0 +1,135 @@
+"""What a gateway makes of its readings beside storing them: averages, calibrations, maintenance by a switch."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+from pydantic import Field, field_validator, model_validator
+
+from config.loader import At, StrictModel, refuse, twice
+from config.points import Name, PointId
+from config.texts import TEXTS
+
+MAX_AVERAGED: Final = 64
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Averages(StrictModel):
+    """Averages of a device's points; what is made of each the point's `average` says.
+
+    Attributes:
+        points: The points to average, by the names that they have here.
+        periods_s: Lengths of the periods in seconds, each a whole part of an hour; all begin at full hours of UTC.
+        ratings: For counters: the greatest rise in the point's unit per second, such as 0.28 Wh/s for 1 kW; a step of
+            more than 1.5 times that is refused.
+    """
+
+    points: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_AVERAGED)]
+    periods_s: Annotated[tuple[Annotated[int, Field(ge=10, le=3600)], ...], Field(min_length=1, max_length=4)] = (
+        60,
+        300,
+        3600,
+    )
+    ratings: Annotated[dict[Name, Annotated[float, Field(gt=0)]], Field(max_length=MAX_AVERAGED)] = Field(
+        default_factory=dict
+    )
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Averages:
+        findings = [
+            At(("periods_s", index), TEXTS.text("period_divides", period=period))
+            for index, period in enumerate(self.periods_s)
+            if 3600 % period
+        ]
+        findings += [
+            At((name, index), TEXTS.text("stands_twice", name=value))
+            for name, values in (("points", self.points), ("periods_s", self.periods_s))
+            for index, value in enumerate(values)
+            if value in values[:index]
+        ]
+        findings += [
+            At(("ratings", key), TEXTS.text("rating_not_averaged", point=key))
+            for key in self.ratings
+            if key not in self.points
+        ]
+        refuse(findings)
+        return self
+
+
+class Calibration(StrictModel):
+    """One calibration of a point: y = a·raw + b from a moment on, until the next one of the point.
+
+    Attributes:
+        point: device/point.
+        a: Slope.
+        b: What is added, in the point's unit.
+        valid_from: When it begins to hold: date and time with its zone, such as 2026-11-20T08:00+07:00.
+        by: Who calibrated.
+        note: What with, or the number of the record.
+    """
+
+    point: PointId
+    a: float = 1.0
+    b: float = 0.0
+    valid_from: str
+    by: Annotated[str, Field(min_length=1, max_length=64)]
+    note: Annotated[str, Field(max_length=128)] = ""
+
+    @field_validator("valid_from")
+    @classmethod
+    def _is_a_moment(cls, text: str) -> str:
+        if _moment(text) is None:
+            raise ValueError(TEXTS.text("no_moment", text=text))
+        return text
+
+    @model_validator(mode="after")
+    def _maps(self) -> Calibration:
+        if self.a == 0:
+            raise At(("a",), TEXTS.text("slope_zero"))
+        return self
+
+    @property
+    def from_ms(self) -> int:
+        """When it begins to hold, milliseconds since 1970 UTC."""
+        moment = _moment(self.valid_from)
+        return 0 if moment is None else round((moment - _EPOCH).total_seconds() * 1000)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None and moment.year >= 1970 else None
+
+
+def out_of_order(calibrations: tuple[Calibration, ...]) -> list[At]:
+    """Return a finding for each calibration that does not begin after the one of its point before it."""
+    newest: dict[str, int] = {}
+    findings = []
+    for index, calibration in enumerate(calibrations):
+        if calibration.from_ms <= newest.get(calibration.point, -1):
+            message = TEXTS.text("calibrations_rise", point=calibration.point)
+            findings.append(At(("calibrations", index, "valid_from"), message))
+        newest[calibration.point] = max(calibration.from_ms, newest.get(calibration.point, -1))
+    return findings
+
+
+class MaintenanceSwitch(StrictModel):
+    """An input that says that somebody works on devices; their data is stored with cause `maintenance` meanwhile.
+
+    Attributes:
+        switch: The input (device/point), a bool.
+        devices: The devices that it stands for.
+        active: The level that means work; false for a contact that opens.
+    """
+
+    switch: PointId
+    devices: Annotated[tuple[Name, ...], Field(min_length=1, max_length=510)]
+    active: bool = True
+
+
+def switched_twice(switches: tuple[MaintenanceSwitch, ...]) -> list[At]:
+    """Return a finding for each input that stands for two lists of devices."""
+    return twice(("maintenance",), "switch", [one.switch for one in switches])
