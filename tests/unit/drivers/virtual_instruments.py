@@ -54,7 +54,8 @@ class VirtualSelector(selectors.SelectSelector):
         ready = super().select(0)
         assert ready or timeout is not None, "the loop waits for something that never comes"
         if not ready:
-            self._time.us += round((timeout or 0) * 1_000_000)
+            # A part of a microsecond is one: time that stands still would wake nobody.
+            self._time.us += max(1, round(timeout * 1_000_000)) if timeout else 0
         return ready
 
 
