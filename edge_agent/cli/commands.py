@@ -92,13 +92,14 @@ def read(device: str | None, points: tuple[str, ...], config_file: Path, as_json
 @edge_agent.command(help=TEXTS.text("help_status"))
 @_config
 @click.option("--all", "show_all", is_flag=True, help=TEXTS.text("help_all"))
+@click.option("--bus", "show_bus", is_flag=True, help=TEXTS.text("help_bus"))
 @_json
 @_lang
-def status(config_file: Path, show_all: bool, as_json: bool) -> None:
+def status(config_file: Path, show_all: bool, show_bus: bool, as_json: bool) -> None:
     """Show how the agent is."""
     from edge_agent.cli.status import status_command
 
-    sys.exit(_interruptible(status_command, config_file, show_all=show_all, as_json=as_json))
+    sys.exit(_interruptible(status_command, config_file, show_all=show_all, show_bus=show_bus, as_json=as_json))
 
 
 @edge_agent.command(help=TEXTS.text("help_decode"))

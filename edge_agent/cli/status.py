@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from config.agent import AgentConfig
 from config.errors import ConfigErrors
+from edge_agent.cli.bus_page import bus_lines
 from edge_agent.cli.exit_codes import ExitCode
 from edge_agent.cli.output import fail, print_json, print_lines, say
 from edge_agent.cli.status_page import status_lines, undelivered_line
@@ -20,7 +21,7 @@ SPOOL_FILE: Final = "spool.db"
 TIMEOUT_S: Final = 10.0
 
 
-def status_command(config_file: Path, *, show_all: bool, as_json: bool) -> ExitCode:
+def status_command(config_file: Path, *, show_all: bool, as_json: bool, show_bus: bool = False) -> ExitCode:
     """Print, and return 0 if all is well, 1 if something needs attention, 5 if the agent does not run, 6 offline."""
     try:
         config = load_config(config_file)
@@ -34,7 +35,8 @@ def status_command(config_file: Path, *, show_all: bool, as_json: bool) -> ExitC
     if as_json:
         print_json("status", **status)
     else:
-        print_lines(status_lines(status, show_all=show_all))
+        page = bus_lines if show_bus else status_lines
+        print_lines(page(status, show_all=show_all))
     if not status["connected"]:
         return ExitCode.UPLINK
     return ExitCode.OK if _is_well(status) else ExitCode.FINDING
@@ -52,6 +54,7 @@ def _is_well(status: dict[str, Any]) -> bool:
     schedule_is_good = not (status.get("lighting") or {}).get("schedule_problem")
     return (
         delivers
+        and not any(line["cycle_too_short"] for line in status.get("lines", ()))
         and schedule_is_good
         and not any(device["bad_points"] or device["set_aside"] for device in status["devices"])
     )

@@ -14,6 +14,7 @@ WIDTH_CELLS: Final = 80
 HEIGHT_LINES: Final = 24
 _COLUMNS: Final = (("device", 15), ("good", 13), ("quality", 13), ("failed", 13))
 _MAX_DENIED_LINES: Final = 2
+_MAX_SHORT_LINES: Final = 2
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -30,12 +31,33 @@ def status_lines(status: Mapping[str, Any], *, show_all: bool = False) -> list[s
         *_connection(status),
         undelivered_line(status["undelivered"]),
         *_delivery_faults(status),
+        *short_cycles(status),
         *_lighting(status.get("lighting")),
         _malformed(status["malformed"]),
         "",
     ]
     room = None if show_all else HEIGHT_LINES - len(lines) - 1
     return [fit(line, WIDTH_CELLS) for line in lines + _devices(status["devices"], room)]
+
+
+def short_cycles(status: Mapping[str, Any]) -> list[str]:
+    """Return which lines cannot keep the intervals of their devices, two at most by name."""
+    short = [line for line in status.get("lines", ()) if line["cycle_too_short"]]
+    lines = [
+        text
+        for line in short[:_MAX_SHORT_LINES]
+        for text in folded(
+            TEXTS.text(
+                "cycle_too_short",
+                line=fit(line["line"], 24),
+                needs=share_text(line["needs"]),
+                carries=share_text(line["carries"]),
+            )
+        )
+    ]
+    if len(short) > _MAX_SHORT_LINES:
+        lines.append(TEXTS.text("cycles_too_short_more", count=len(short) - _MAX_SHORT_LINES))
+    return lines
 
 
 def undelivered_line(waiting: Mapping[str, Any]) -> str:
@@ -58,6 +80,11 @@ def span_text(seconds: float) -> str:
         if seconds >= length:
             return TEXTS.text(unit, count=int(seconds // {"days": 86_400, "hours": 3600, "minutes": 60}[unit]))
     return TEXTS.text("seconds", count=int(seconds))
+
+
+def share_text(share: float) -> str:
+    """Return a share of a line's time in per cent."""
+    return f"{100 * share:.0f} %" if share >= 0.1 or not share else f"{100 * share:.1f} %"
 
 
 def size_text(size: float) -> str:

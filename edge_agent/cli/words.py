@@ -212,6 +212,34 @@ TEXTS: Final = Texts(
         "reason_fallback": ("no trusted clock", "không có giờ tin cậy"),
         "malformed": ("Malformed: {counts}", "Sai định dạng: {counts}"),
         "malformed_none": ("Malformed: none", "Sai định dạng: không có"),
+        "cycle_too_short": (
+            (
+                "Line {line}: CYCLE TOO SHORT: its devices need {needs}, it carries {carries}; lengthen intervals "
+                "or divide the line (edge-agent status --bus)"
+            ),
+            (
+                "Đường truyền {line}: CHU KỲ QUÁ NGẮN: các thiết bị cần {needs}, chỉ tải được {carries}; tăng chu kỳ "
+                "đọc hoặc chia đường truyền (edge-agent status --bus)"
+            ),
+        ),
+        "cycles_too_short_more": ("… and {count} more lines", "… và {count} đường truyền khác"),
+        "bus_line": (
+            "Line {line}: used {share}, its devices need {needs}, it carries {carries}",
+            "Đường truyền {line}: đang dùng {share}, các thiết bị cần {needs}, tải được {carries}",
+        ),
+        "bus_more": (
+            "… and {count} more; --all shows them",
+            "… và {count} nữa; --all để xem hết",
+        ),
+        "column_line": ("LINE", "ĐƯỜNG TRUYỀN"),
+        "column_mean": ("MEAN POLL", "TRUNG BÌNH"),
+        "column_worst": ("WORST", "LÂU NHẤT"),
+        "column_share": ("SHARE", "TỶ LỆ"),
+        "column_need": ("NEEDS", "CẦN"),
+        "help_bus": (
+            "Show how long each device's polls hold its line.",
+            "Xem mỗi thiết bị chiếm đường truyền bao lâu.",
+        ),
         "column_device": ("DEVICE", "THIẾT BỊ"),
         "column_good": ("LAST GOOD", "TỐT CÁCH ĐÂY"),
         "column_quality": ("QUALITY", "CHẤT LƯỢNG"),

@@ -37,10 +37,12 @@ class PollPlan(Generic[Point]):
 
     Attributes:
         dropped: Polls that were not done because the line was still busy at their time.
+        taken: The numbers of the groups that were taken last.
     """
 
     groups: tuple[PollGroup[Point], ...]
     dropped: int = 0
+    taken: tuple[int, ...] = ()
     _merged: dict[tuple[int, ...], tuple[Point, ...]] = field(default_factory=dict)
 
     @classmethod
@@ -58,6 +60,7 @@ class PollPlan(Generic[Point]):
     def take(self, now_s: float) -> tuple[Point, ...]:
         """Return the points that are due, and set their next deadlines after `now_s`."""
         due = tuple(index for index, group in enumerate(self.groups) if group.due_s <= now_s + SLACK_S)
+        self.taken = due
         for index in due:
             self._advance(self.groups[index], now_s)
         merged = self._merged.get(due)

@@ -71,6 +71,12 @@ AGENT_POINTS: Final[tuple[BuiltInPoint, ...]] = (
     _health("polls", "Polls since the start", "Số lần đọc từ lúc chạy", "int"),
     _health("poll_failures", "Failed polls since the start", "Số lần đọc hỏng từ lúc chạy", "int"),
     _health("polls_dropped", "Polls dropped because the line was busy", "Số lần đọc bị bỏ do đường truyền bận", "int"),
+    _health(
+        "cycle_too_short",
+        "Lines whose poll intervals are too short",
+        "Số đường truyền có chu kỳ đọc quá ngắn",
+        "int",
+    ),
     _health("set_aside", "Devices set aside", "Số thiết bị tạm ngừng đọc", "int"),
     _health("malformed", "Malformed messages and answers", "Số bản tin và trả lời sai định dạng", "int"),
     _health("rss_bytes", "Memory in use", "Bộ nhớ đang dùng", "int", "B"),

@@ -14,6 +14,7 @@ from config.errors import ConfigErrors, ConfigProblem
 from config.points import PointSpec
 from config.profile import InstrumentProfile, ModbusProfile, load_profile
 from drivers.base import Clock, DevicePoint, Driver, Line
+from drivers.lines.share import LineShare
 from drivers.registry import build_driver, open_line
 
 SUPPLY_KEY = "mains_ok"
@@ -26,6 +27,7 @@ class Device:
 
     Attributes:
         intervals: Seconds by poll class: its own, else the gateway's.
+        share: Its use of the line, by which its driver asks.
     """
 
     config: DeviceConfig
@@ -34,6 +36,7 @@ class Device:
     line_config: LineConfig
     driver: Driver
     intervals: Intervals
+    share: LineShare | None = None
 
     @property
     def id(self) -> str:
@@ -151,7 +154,8 @@ def build_fleet(
     allowed = config.commands.allow if writable else ()
     devices = []
     for device in wanted:
-        driver = build_driver(device, profiles[device.profile], lines[device.line], clock, allowed)
+        share = LineShare(lines[device.line])
+        driver = build_driver(device, profiles[device.profile], share, clock, allowed)
         devices.append(
             Device(
                 config=device,
@@ -160,6 +164,7 @@ def build_fleet(
                 line_config=line_configs[device.line],
                 driver=driver,
                 intervals=device.intervals or config.intervals,
+                share=share,
             )
         )
     return Fleet(devices=tuple(devices), lines=tuple(lines.values()))

@@ -14,12 +14,15 @@ from contract.reading import BAD_CAUSES, Block, Cause
 from drivers.base import Clock, DevicePoint
 from drivers.errors import DriverError, UnsupportedError
 from edge_agent.core.breaker import SHORTEST_PAUSE_S, Breaker
+from edge_agent.core.bus_time import BusTime, LineLoad
 from edge_agent.core.poll_plan import PollPlan, StateWatch, stagger_s
 from edge_agent.shell.devices import Device
 
 REPEAT_S: Final = 60.0
 """How often a device that is set aside, or of the wrong type, is told again."""
 WRONG_TYPE_RETRY_S: Final = 300.0
+JUDGE_S: Final = 10.0
+"""How often it is judged whether the lines can keep their intervals."""
 REREAD_GAP_S: Final = 1.0
 """A flickering supply re-reads no device more often than this."""
 
@@ -54,6 +57,7 @@ class DevicePoller:
         self.device = device
         self.counters = PollCounters()
         self.breaker = Breaker()
+        self.bus_time = BusTime()
         self.bad_points: dict[str, Cause] = {}
         self.wrong_type = False
         self.reading_since_s: float | None = None
@@ -142,9 +146,13 @@ class DevicePoller:
             if await self._identify(self.device.driver.points):
                 self.plan = self._fresh_plan(asyncio.get_running_loop().time())
             return
-        points = self._take_extra(now_s) or self.plan.take(now_s)
+        points = self._take_extra(now_s)
+        groups: tuple[int, ...] = ()
+        if not points:
+            points = self.plan.take(now_s)
+            groups = self.plan.taken
         if points and (self._identified or await self._identify(points)):
-            await self._read(points)
+            await self._read(points, groups)
 
     def _take_extra(self, now_s: float) -> tuple[DevicePoint, ...]:
         if not self._extra or now_s < self._reread_s + REREAD_GAP_S:
@@ -175,7 +183,19 @@ class DevicePoller:
         self._back()
         return True
 
-    async def _read(self, points: tuple[DevicePoint, ...]) -> None:
+    @property
+    def held_s(self) -> float:
+        """How long this device's requests have held the line since the start."""
+        return self.device.share.held_s if self.device.share else 0.0
+
+    async def _read(self, points: tuple[DevicePoint, ...], groups: tuple[int, ...] = ()) -> None:
+        held_s = self.held_s
+        try:
+            await self._read_now(points)
+        finally:
+            self.bus_time.add(groups, self.held_s - held_s, answered=self.breaker.failures == 0)
+
+    async def _read_now(self, points: tuple[DevicePoint, ...]) -> None:
         self._begin()
         try:
             block = await self.device.driver.read(points)
@@ -188,6 +208,11 @@ class DevicePoller:
         finally:
             self._end()
         self._good(points, block)
+
+    @property
+    def need(self) -> float | None:
+        """The share of its line that the intervals of this device need; None before that is learned."""
+        return self.bus_time.need([group.interval_s for group in self.plan.groups])
 
     def _begin(self) -> None:
         self.counters.polls += 1
@@ -303,6 +328,7 @@ class Poller:
     def __init__(self, devices: tuple[Device, ...], clock: Clock, sink: BlockSink) -> None:
         self.passes = 0
         self._sink = sink
+        self.loads: dict[str, LineLoad] = {device.config.line: LineLoad() for device in devices}
         on_line: Counter[str] = Counter()
         self.pollers: dict[str, DevicePoller] = {}
         shares = Counter(device.config.line for device in devices)
@@ -323,6 +349,7 @@ class Poller:
             for poller in self.pollers.values():
                 group.create_task(poller.run(), name=f"poll {poller.device.id}")
             group.create_task(self._count_passes(), name="poll passes")
+            group.create_task(self._judge_lines(), name="line loads")
 
     def reread_alarms(self) -> None:
         """Read every point at once that alarms rest on, as after each connection."""
@@ -343,6 +370,47 @@ class Poller:
             await asyncio.sleep(1.0)
             if not self._stuck(loop.time()):
                 self.passes += 1
+
+    async def _judge_lines(self) -> None:
+        loop = asyncio.get_running_loop()
+        judged_s = loop.time()
+        while True:
+            await asyncio.sleep(JUDGE_S)
+            window_s, judged_s = loop.time() - judged_s, loop.time()
+            for line, load in self.loads.items():
+                self._judge(line, load, window_s)
+
+    def _judge(self, line: str, load: LineLoad, window_s: float) -> None:
+        pollers = [poller for poller in self.pollers.values() if poller.device.config.line == line]
+        for poller in pollers:
+            poller.bus_time.close_window(poller.held_s, window_s)
+        change = load.judge(
+            window_s,
+            sum(poller.need or 0.0 for poller in pollers),
+            sum(poller.held_s for poller in pollers),
+            sum(poller.plan.dropped for poller in pollers),
+        )
+        if change is None:
+            return
+        facts = {"line": line, "needs": round(load.need, 2), "carries": round(load.carries, 2)}
+        if change == "short":
+            costly = sorted(pollers, key=lambda poller: poller.need or 0.0, reverse=True)
+            _log.warning("cycle too short", **facts, costliest=[poller.device.id for poller in costly[:3]])
+        else:
+            _log.info("cycle long enough", **facts)
+
+    def line_status(self) -> list[dict[str, object]]:
+        """Return how far each line is used."""
+        return [
+            {
+                "line": line,
+                "share": round(load.share, 4),
+                "needs": round(load.need, 4),
+                "carries": round(load.carries, 4),
+                "cycle_too_short": load.too_short,
+            }
+            for line, load in self.loads.items()
+        ]
 
     def _stuck(self, now_s: float) -> bool:
         """Return whether some line has work and has finished none of it for far longer than its time-outs allow."""
@@ -380,6 +448,10 @@ def _status_of(poller: DevicePoller, monotonic_ms: int) -> dict[str, object]:
         "polls_dropped": poller.plan.dropped,
         "failures": {str(cause): count for cause, count in sorted(counters.failures.items())},
         "busy_s": round(counters.busy_s, 3),
+        "bus_mean_s": round(poller.bus_time.answered.mean_s, 4),
+        "bus_worst_s": round(poller.bus_time.worst_s, 4),
+        "bus_share": round(poller.bus_time.share, 4),
+        "bus_need": None if (need := poller.need) is None else round(need, 4),
         "last_cause": str(counters.last_cause),
         "last_failure": counters.last_failure,
     }
