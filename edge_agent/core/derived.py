@@ -1,0 +1,153 @@
+"""The points that a gateway makes of others, raw values and averages, and what cannot be made. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+from config.agent import DeviceConfig
+from config.points import FieldPoint, PointSpec
+from config.profile import InstrumentProfile, ModbusProfile
+from config.quality import Averages
+from config.texts import TEXTS
+from contract.batch import MAX_POINTS_PER_DEVICE
+from contract.reading import MAX_NAME_LENGTH, NAME_PATTERN
+from edge_agent.core.averages import average_key
+from edge_agent.core.quality import RAW_SUFFIX
+from edge_agent.core.windows import MAX_MEDIAN_SAMPLES
+
+Place = tuple[str | int, ...]
+MAX_TEXT: Final = 256
+_MADE: Final = {
+    "mean": ("mean of {en}", "trung bình {vi}"),
+    "median": ("median of {en}", "trung vị {vi}"),
+    "direction": ("mean direction of {en}", "hướng trung bình {vi}"),
+    "counter": ("rise in {en}", "lượng tăng trong {vi}"),
+}
+_NAME: Final = re.compile(NAME_PATTERN)
+
+
+def derived_specs(
+    specs: Mapping[str, PointSpec], averages: Averages | None, calibrated: Iterable[str]
+) -> dict[str, PointSpec]:
+    """Return the points that are made of a device's own ones, by key.
+
+    Args:
+        specs: The device's own points by key.
+        averages: What is averaged.
+        calibrated: The keys whose raw values are kept.
+    """
+    made: dict[str, PointSpec] = {}
+    for key in calibrated:
+        spec = specs[key]
+        made[key + RAW_SUFFIX] = _point(key + RAW_SUFFIX, spec, ("before calibration", "trước hiệu chuẩn"), spec.kind)
+    for key in averages.points if averages else ():
+        for period_s in averages.periods_s if averages else ():
+            spec = specs[key]
+            en, vi = _span(period_s)
+            name = average_key(key, spec, period_s)
+            texts = _MADE[spec.average]
+            made[name] = _point(name, spec, (texts[0].format(en=en), texts[1].format(vi=vi)), "float")
+    return made
+
+
+def _point(key: str, spec: PointSpec, suffix: tuple[str, str], kind: str) -> PointSpec:
+    return FieldPoint(
+        key=key,
+        en=f"{spec.en}, {suffix[0]}"[:MAX_TEXT],
+        vi=f"{spec.vi}, {suffix[1]}"[:MAX_TEXT],
+        unit=spec.unit,
+        field="made",
+        type="integer" if kind == "int" else "number",
+        priority=spec.priority,
+    )
+
+
+def _span(period_s: int) -> tuple[str, str]:
+    for length, en, vi in ((3600, "h", "giờ"), (60, "min", "phút")):
+        if period_s % length == 0:
+            return f"{period_s // length} {en}", f"{period_s // length} {vi}"
+    return f"{period_s} s", f"{period_s} giây"
+
+
+def unlimited(
+    device: DeviceConfig, profile: ModbusProfile | InstrumentProfile, calibrated: Iterable[str]
+) -> tuple[DeviceConfig, ModbusProfile | InstrumentProfile]:
+    """Return a device and its profile without the limits of calibrated points: those hold for corrected values.
+
+    Args:
+        device: The device.
+        profile: Its profile.
+        calibrated: Keys by the names that they have at the device.
+    """
+    wanted = set(calibrated)
+    keys = {spec.key for spec in profile.specs if device.named(spec.key) in wanted}
+    if not keys:
+        return device, profile
+    without = {"low": None, "high": None}
+    points = tuple(spec.model_copy(update=without) if spec.key in keys else spec for spec in profile.specs)
+    adjust = {key: one.model_copy(update=without) if key in keys else one for key, one in device.adjust.items()}
+    return device.model_copy(update={"adjust": adjust}), profile.model_copy(update={"points": points})
+
+
+def average_problems(
+    averages: Averages,
+    specs: Mapping[str, PointSpec],
+    interval_s: Callable[[PointSpec], float],
+    named: Callable[[str], str],
+) -> Iterator[tuple[Place, str]]:
+    """Yield what is wrong with a device's averages: the place below `averages`, and the finding.
+
+    Args:
+        averages: What is to be averaged.
+        specs: The device's points by key.
+        interval_s: How often a point is read, infinity for once.
+        named: The name here of a profile's point.
+    """
+    for index, key in enumerate(averages.points):
+        spec = specs.get(key)
+        if spec is None:
+            yield ("points", index), TEXTS.text("no_point", point=key)
+            continue
+        every_s = interval_s(spec)
+        if spec.kind not in {"float", "int"}:
+            yield ("points", index), TEXTS.text("averaged_kind", point=key)
+        elif math.isinf(every_s):
+            yield ("points", index), TEXTS.text("averaged_once", point=key)
+        else:
+            yield from ((("points", index), text) for text in _period_problems(key, spec, averages, every_s))
+            if spec.average_with is not None:
+                other = specs.get(named(spec.average_with))
+                if other is None or interval_s(other) != every_s:
+                    yield ("points", index), TEXTS.text("averaged_with", point=key, other=named(spec.average_with))
+        if key in averages.ratings and spec.average != "counter":
+            yield ("ratings", key), TEXTS.text("rating_no_counter", point=key)
+
+
+def _period_problems(key: str, spec: PointSpec, averages: Averages, every_s: float) -> Iterator[str]:
+    for period_s in averages.periods_s:
+        if period_s < every_s:
+            yield TEXTS.text("averaged_slow", point=key, interval=every_s, period=period_s)
+        elif spec.average == "median" and period_s / every_s > MAX_MEDIAN_SAMPLES:
+            yield TEXTS.text("median_long", point=key, interval=every_s, period=period_s, most=MAX_MEDIAN_SAMPLES)
+
+
+def calibration_problem(key: str, spec: PointSpec | None) -> str | None:
+    """Return why a point cannot be calibrated."""
+    if spec is None:
+        return TEXTS.text("no_point", point=key)
+    if spec.kind not in {"float", "int"} or spec.can_be_written:
+        return TEXTS.text("calibrated_kind", point=key)
+    return None
+
+
+def name_problems(specs: Mapping[str, PointSpec], made: Mapping[str, PointSpec]) -> Iterator[str]:
+    """Yield what is wrong with the names and the number of the points that are made."""
+    for name in made:
+        if name in specs or not _NAME.match(name):
+            yield TEXTS.text("derived_name", name=name, point=name.rpartition("_")[0], most=MAX_NAME_LENGTH)
+    count = len(specs) + len(made)
+    if count > MAX_POINTS_PER_DEVICE:
+        yield TEXTS.text("derived_many", count=count, most=MAX_POINTS_PER_DEVICE)
