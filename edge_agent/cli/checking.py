@@ -16,6 +16,7 @@ from config.texts import TEXTS as FINDINGS
 from contract.schedule import Schedule, next_change_ms
 from drivers.registry import device_points
 from edge_agent.cli.checking_field import Profiles, Severity, check_counters, check_instruments
+from edge_agent.cli.checking_lines import check_lines, tls_files
 from edge_agent.cli.exit_codes import ExitCode
 from edge_agent.cli.output import print_json, print_lines, say
 from edge_agent.cli.words import TEXTS
@@ -110,6 +111,7 @@ def _check_devices(config: AgentConfig, document: Document, findings: Findings) 
 
     check_instruments(config, profiles, tell)
     check_counters(config, profiles, tell)
+    check_lines(config, profiles, tell)
     _check_units(config, profiles, document, findings)
     return count
 
@@ -208,6 +210,7 @@ def _secret_files(config: AgentConfig) -> Iterator[tuple[Location, Path | None]]
         yield ("mqtt", "tls", "ca_file"), config.mqtt.tls.ca_file
         yield ("mqtt", "tls", "cert_file"), config.mqtt.tls.cert_file
         yield ("mqtt", "tls", "key_file"), config.mqtt.tls.key_file
+    yield from tls_files(config)
 
 
 def _never_on(schedule: Schedule, config: AgentConfig) -> Iterator[int]:
@@ -221,10 +224,6 @@ def _never_on(schedule: Schedule, config: AgentConfig) -> Iterator[int]:
 
 
 def _check_machine(config: AgentConfig, document: Document, findings: Findings) -> None:
-    for index, line in enumerate(config.lines):
-        if isinstance(line, SerialLine) and not Path(line.port).exists():
-            message = TEXTS.text("port_missing", port=line.port, line=line.id)
-            findings.at("warning", document, ("lines", index, "port"), message)
     try:
         socket_path(config.runtime_dir)
     except ControlError as error:

@@ -74,8 +74,22 @@ TEXTS: Final = Texts(
         ),
         "check_counts": ("Errors: {errors}, warnings: {warnings}.", "{errors} lỗi, {warnings} cảnh báo."),
         "port_missing": (
-            "port '{port}' of line '{line}' does not exist here; see ls /dev/serial/by-id",
-            "cổng '{port}' của đường truyền '{line}' không có trên máy này; xem ls /dev/serial/by-id",
+            "port '{port}' of line '{line}' does not exist here; see ls /dev/serial/by-path",
+            "cổng '{port}' của đường truyền '{line}' không có trên máy này; xem ls /dev/serial/by-path",
+        ),
+        "port_unstable": (
+            (
+                "'{port}' may be another adapter's after a restart; write its name below /dev/serial/by-path, or install "
+                "systemd/99-lamplighter-rs485.rules"
+            ),
+            (
+                "'{port}' có thể thành bộ chuyển đổi khác sau khi khởi động lại; hãy ghi tên dưới "
+                "/dev/serial/by-path, hoặc cài systemd/99-lamplighter-rs485.rules"
+            ),
+        ),
+        "port_unstable_name": (
+            "'{port}' may be another adapter's after a restart; write {stable}",
+            "'{port}' có thể thành bộ chuyển đổi khác sau khi khởi động lại; hãy ghi {stable}",
         ),
         "never_on": (
             "period {number} is never on in the next year: 'on' is not before 'off' (days run from noon to noon)",
