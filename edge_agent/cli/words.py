@@ -79,8 +79,8 @@ TEXTS: Final = Texts(
         ),
         "port_unstable": (
             (
-                "'{port}' may be another adapter's after a restart; write its name below /dev/serial/by-path, or install "
-                "systemd/99-lamplighter-rs485.rules"
+                "'{port}' may be another adapter's after a restart; write its name below /dev/serial/by-path, or "
+                "install systemd/99-lamplighter-rs485.rules"
             ),
             (
                 "'{port}' có thể thành bộ chuyển đổi khác sau khi khởi động lại; hãy ghi tên dưới "
