@@ -45,7 +45,7 @@ class Field:
 
 
 class NoRain(VaisalaWxt530Automatic):
-    messages = {number: parts for number, parts in VaisalaWxt530.messages.items() if number != 3}  # noqa: RUF012
+    messages = {number: parts for number, parts in VaisalaWxt530.messages.items() if number != 3}  # noqa: RUF012 - a class variable of the twin
 
 
 def test_what_a_talker_leaves_out_is_not_sampled_and_then_no_longer_asked_for() -> None:
