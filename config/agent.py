@@ -177,9 +177,11 @@ class TcpLine(StrictModel):
         host: Name or address.
         port: TCP port; if not set 502, or 802 with tls, the ports that are registered for Modbus.
         framing: tcp, or rtu for a serial server that passes RTU frames on as they are.
+        transaction_id: `ignore` for a gateway that does not return the number of the request; an answer that is late
+            can then only be told by silence, so as with framing rtu each new connection begins with the quiet pause.
         timeout_s: How long a connection or a reply may take.
-        quiet_pause_s: With framing rtu: silence after a time-out, in which late answers are thrown away; timeout_s if
-            not set. On a slow network, such as a modem, more than its delays.
+        quiet_pause_s: With framing rtu or transaction_id ignore: silence after a time-out, in which late answers are
+            thrown away; timeout_s if not set. On a slow network, such as a modem, more than its delays.
         tls: Encryption and certificates of both sides (Modbus/TCP Security); the device's certificate must name `host`.
     """
 
@@ -188,6 +190,7 @@ class TcpLine(StrictModel):
     host: str
     port: Annotated[int, Field(ge=1, le=65535)] = 502
     framing: Literal["tcp", "rtu"] = "tcp"
+    transaction_id: Literal["check", "ignore"] = "check"
     timeout_s: Annotated[float, Field(gt=0, le=30)] = 1.0
     quiet_pause_s: Annotated[float, Field(ge=0, le=30)] | None = None
     tls: Tls | None = None
@@ -201,9 +204,16 @@ class TcpLine(StrictModel):
 
     @model_validator(mode="after")
     def _pauses_where_it_must(self) -> TcpLine:
-        if self.framing == "tcp" and self.quiet_pause_s is not None:
+        if self.framing == "rtu" and self.transaction_id == "ignore":
+            raise At(("transaction_id",), TEXTS.text("no_transaction"))
+        if not self.needs_silence and self.quiet_pause_s is not None:
             raise At(("quiet_pause_s",), TEXTS.text("no_quiet_pause"))
         return self
+
+    @property
+    def needs_silence(self) -> bool:
+        """Whether only silence tells a late answer from the answer to the next request."""
+        return self.framing == "rtu" or self.transaction_id == "ignore"
 
     @property
     def address(self) -> str:
@@ -217,7 +227,7 @@ class TcpLine(StrictModel):
     @property
     def quiet_s(self) -> float:
         """Seconds of silence after a time-out: only transaction ids make it needless."""
-        if self.framing == "tcp":
+        if not self.needs_silence:
             return 0.0
         return self.timeout_s if self.quiet_pause_s is None else self.quiet_pause_s
 

@@ -262,6 +262,11 @@ class RegisterPoint(PointSpec):
         return self.writable
 
     @property
+    def is_plain(self) -> bool:
+        """Whether its registers hold one number or coil and nothing else: what can be written."""
+        return not (self.bits or self.labels or self.companions or self.type in {"string", "bcd16", "bcd32"})
+
+    @property
     def companions(self) -> tuple[Register, ...]:
         """The other registers that its value depends on."""
         return tuple(one for one in (self.quality, self.exponent, self.addend) if one is not None)
@@ -280,10 +285,9 @@ class RegisterPoint(PointSpec):
         if (self.type == "string") != (self.registers is not None):
             findings.append(At(("registers",), TEXTS.text("string_registers")))
         findings += self._bit_findings(is_bit_table=is_bit_table)
-        plain = not (self.bits or self.labels or self.companions or self.type in {"string", "bcd16", "bcd32"})
         if self.writable and self.table not in {"coil", "holding"}:
             findings.append(At(("writable",), TEXTS.text("table_write", table=self.table)))
-        elif self.writable and not plain:
+        elif self.writable and not self.is_plain:
             findings.append(At(("writable",), TEXTS.text("plain_write")))
         if self.companions and (is_bit_table or self.type == "string"):
             findings.append(At(("type",), TEXTS.text("no_companion", type=self.type)))

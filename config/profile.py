@@ -117,6 +117,35 @@ class StartRequest(StrictModel):
     values: Annotated[tuple[Annotated[int, Field(ge=0, le=65535)], ...], Field(max_length=16)] = ()
 
 
+class SetupValue(StrictModel):
+    """A setting of the device itself that must be as told; `edge-agent setup` compares it, and writes it if told to.
+
+    Attributes:
+        point: Its key; a plain point in table holding or coil. Commands cannot write it.
+        want: What it must be, in the point's unit; true or false for a coil.
+        en: Why, in English.
+        vi: Why, in Vietnamese.
+    """
+
+    point: Name
+    want: float | bool
+    en: Annotated[str, Field(min_length=1, max_length=200)]
+    vi: Annotated[str, Field(min_length=1, max_length=200)]
+
+    def why_not(self, spec: RegisterPoint) -> str | None:
+        """Return what is wrong with this for its point, None if nothing is."""
+        if spec.table not in {"holding", "coil"} or not spec.is_plain:
+            return TEXTS.text("setup_point", point=spec.key)
+        if spec.writable:
+            return TEXTS.text("setup_writable", point=spec.key)
+        if isinstance(self.want, bool) != (spec.type == "bool"):
+            return TEXTS.text("setup_kind", point=spec.key, type=spec.type)
+        low, high = spec.low, spec.high
+        if (low is not None and self.want < low) or (high is not None and self.want > high):
+            return TEXTS.text("setup_range", point=spec.key, want=f"{self.want:g}")
+        return None
+
+
 class Source(StrictModel):
     """Where the register map comes from, and what it was checked against.
 
@@ -195,6 +224,7 @@ class ModbusProfile(Profile):
         limits: What the device bears.
         start: Requests that make it measure.
         probe: A read that proves the type.
+        setup: Settings of the device itself, in the order in which they are written.
         points: What it measures and switches.
     """
 
@@ -202,6 +232,7 @@ class ModbusProfile(Profile):
     limits: DeviceLimits = DeviceLimits()
     start: Annotated[tuple[StartRequest, ...], Field(max_length=4)] = ()
     probe: Probe | None = None
+    setup: Annotated[tuple[SetupValue, ...], Field(max_length=64)] = ()
     points: Annotated[tuple[RegisterPoint, ...], Field(min_length=1, max_length=MAX_POINTS_PER_DEVICE)]
 
     @model_validator(mode="after")
@@ -212,8 +243,16 @@ class ModbusProfile(Profile):
             if condition.point not in keys:
                 where = ("probe", "also", index - 1, "point") if index else ("probe", "point")
                 findings.append(At(where, TEXTS.text("no_point", point=condition.point)))
-        refuse(findings)
+        refuse(findings + self._setup_findings(keys))
         return self
+
+    def _setup_findings(self, keys: list[str]) -> list[At]:
+        findings = twice(("setup",), "point", [one.point for one in self.setup])
+        for index, one in enumerate(self.setup):
+            wrong = one.why_not(self.point(one.point)) if one.point in keys else TEXTS.text("no_point", point=one.point)
+            if wrong:
+                findings.append(At(("setup", index, "point"), wrong))
+        return findings
 
     @property
     def proves_type(self) -> bool:

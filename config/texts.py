@@ -177,6 +177,10 @@ _AGREEMENT: Final = {
         "không có múi giờ '{zone}'; hãy ghi như Asia/Ho_Chi_Minh",
     ),
     "tls_pair": ("cert_file and key_file stand together", "cert_file và key_file phải đi cùng nhau"),
+    "no_transaction": (
+        "frames of framing rtu carry no transaction id: leave this out",
+        "khung kiểu rtu không có mã giao dịch: hãy bỏ mục này",
+    ),
     "no_quiet_pause": (
         "quiet_pause_s belongs to framing: rtu; framing: tcp knows late answers by their transaction id",
         "quiet_pause_s chỉ dùng với framing: rtu; framing: tcp nhận ra trả lời trễ nhờ mã giao dịch",
@@ -322,6 +326,22 @@ _AGREEMENT: Final = {
     "plain_write": (
         "only plain numbers and coils can be written",
         "chỉ ghi được số thường và coil",
+    ),
+    "setup_point": (
+        "'{point}' cannot be set up: only plain numbers in table holding and coils can",
+        "không cài đặt được '{point}': chỉ được với số thường trong bảng holding và coil",
+    ),
+    "setup_writable": (
+        "'{point}' is writable, so commands and schedules may change it: it cannot be a setting as well",
+        "'{point}' ghi được bằng lệnh hoặc lịch (writable) nên không thể đồng thời là cài đặt",
+    ),
+    "setup_kind": (
+        "want of '{point}' does not fit type {type}: true or false for a bool, a number for all others",
+        "want của '{point}' không hợp kiểu {type}: bool dùng true hoặc false, kiểu khác dùng số",
+    ),
+    "setup_range": (
+        "want {want} lies out of the range of '{point}'",
+        "want {want} nằm ngoài giới hạn của '{point}'",
     ),
     "no_companion": ("a {type} depends on no other register", "kiểu {type} không phụ thuộc thanh ghi khác"),
     "probe_form": (
