@@ -4,6 +4,10 @@ Modbus TCP, plain or in TLS (Modbus/TCP Security), or RTU frames as a serial ser
 transaction id, and what a bus answers late a serial server hands to whoever is connected then. So a new connection
 keeps the quiet pause of a bus first, in which all that comes is thrown away. The silences inside and between frames
 do not survive TCP: length and CRC decide.
+
+A gateway that does not return the transaction id is met like such a serial server (transaction_id: ignore): one request
+at a time as always, every time-out and every byte nobody asked for ends the connection, and the next one keeps silence
+first. Reported of a Waveshare gateway: kellerza/sunsynk issue 680.
 """
 
 from __future__ import annotations
@@ -82,7 +86,9 @@ class TcpConnectionLine:
         self.counters = LineCounters()
         self._host, self._port, self._timeout_s = config.host, config.port, config.timeout_s
         self._tls = config.tls
-        self._is_serial = config.framing == "rtu"
+        self._is_serial = config.needs_silence
+        self._ignores_id = config.transaction_id == "ignore"
+        self._id_left = b""
         self._quiet_s = config.quiet_s
         # What another process, or we before a crash, asked last may still be answered.
         self._quiet_until_s: float | None = None
@@ -198,7 +204,9 @@ class TcpConnectionLine:
         timer = loop.call_at(begun_s + self._timeout_s, self._expired)
         try:
             assert connection.transport is not None  # noqa: S101 - set by connection_made, before _connect returns
-            connection.transport.write(exchange.begin(counters.requests))
+            request = exchange.begin(counters.requests)
+            self._id_left = request[:2] if self._ignores_id else b""
+            connection.transport.write(request)
             moment = await answer
         except FrameError as error:
             counters.count(error.fault)
@@ -247,6 +255,10 @@ class TcpConnectionLine:
                 self._drop()
             return
         self._heard = True
+        if self._id_left:
+            # Whatever stands in the place of the id; all other bytes must still be those of the answer.
+            given, self._id_left = self._id_left[: len(data)], self._id_left[len(data) :]
+            data = given + data[len(given) :]
         try:
             if exchange.feed(data):
                 answer.set_result(Moment(self._clock.wall_ms(), self._clock.monotonic_ms()))
