@@ -116,7 +116,7 @@ def all_cases() -> list[Case]:
 class _Transport(asyncio.Transport):
     """One connection in memory."""
 
-    def __init__(self, network: _Network, protocol: asyncio.Protocol) -> None:
+    def __init__(self, network: Network, protocol: asyncio.Protocol) -> None:
         super().__init__({"socket": _Socket()})
         self.network = network
         self.protocol = protocol
@@ -146,8 +146,8 @@ class _Socket:
         return
 
 
-class _Network(VirtualLoop):
-    """An event loop whose connections all lead to one station."""
+class Network(VirtualLoop):
+    """An event loop whose connections all lead to one station; `spoil` changes what it says."""
 
     def __init__(self, virtual: VirtualTime, station: Station, framing: str) -> None:
         super().__init__(virtual)
@@ -155,6 +155,7 @@ class _Network(VirtualLoop):
         self.station = station
         self.framer: Callable[[], Any] = RtuStreamFramer if framing == "rtu" else TcpFramer
         self._is_serial_server = framing == "rtu"
+        self.spoil: Callable[[bytes], bytes] | None = None
         self._open: _Transport | None = None
         self._kept: list[bytes] = []
 
@@ -176,7 +177,14 @@ class _Network(VirtualLoop):
         elif data is None:
             to.abort()
         else:
-            to.protocol.data_received(data)
+            to.protocol.data_received(self.spoil(data) if self.spoil else data)
+
+    async def talk(self, data: bytes, every_s: float) -> None:
+        """Say something without being asked, until cancelled."""
+        while True:
+            if self._open is not None and not self._open.closed:
+                self._open.protocol.data_received(data)
+            await asyncio.sleep(every_s)
 
 
 def _serial(
@@ -213,7 +221,7 @@ def _connected(
     config = TcpLine(id="net", kind="tcp", host="192.0.2.1", framing=framing, timeout_s=TIMEOUT_S, **settings)
     time = VirtualTime()
     line = TcpConnectionLine(config, time)
-    return _Network(time, station, framing), ModbusDriver("meter", UNIT, (), PROFILE, line, time), line.counters
+    return Network(time, station, framing), ModbusDriver("meter", UNIT, (), PROFILE, line, time), line.counters
 
 
 @dataclass(slots=True)
