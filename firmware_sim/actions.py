@@ -12,6 +12,7 @@ from firmware_sim.core.faults import MAX_DELAY_S, Fault, FaultName
 from firmware_sim.findings import TEXTS
 from firmware_sim.instrument_actions import Drift, Flat, QuantitySet, Recover
 from firmware_sim.models import Channel, Phase, Seconds, Share, Voltage
+from firmware_sim.serial_actions import InstrumentChange
 from firmware_sim.steps import ActionError, CabinetStep, DeviceStep, Step, World
 
 
@@ -282,6 +283,7 @@ Action = Annotated[
     | Drift
     | Flat
     | Recover
+    | InstrumentChange
     | NoiseSet
     | Missing
     | FaultStart

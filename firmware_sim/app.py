@@ -48,9 +48,7 @@ class Simulator:
     ) -> None:
         self.clock = SimulatedClock(config.time_factor)
         self.world = World(config, time.time())
-        self.lines: dict[str, RtuLine | InstrumentLine | TcpLine] = {
-            line.id: self._line(line, config.seed) for line in config.lines
-        }
+        self.lines: dict[str, RtuLine | InstrumentLine | TcpLine] = {line.id: self._line(line) for line in config.lines}
         for step in scenario.steps if scenario is not None else ():
             step.check(self.world)
         self._time_line = time_line(scenario) if scenario is not None else []
@@ -59,9 +57,9 @@ class Simulator:
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def _line(self, config: LineConfig, seed: int) -> RtuLine | InstrumentLine | TcpLine:
+    def _line(self, config: LineConfig) -> RtuLine | InstrumentLine | TcpLine:
         if isinstance(config, InstrumentLineConfig):
-            return InstrumentLine(config, seed)
+            return InstrumentLine(config, self.world.instruments[config.id])
         if isinstance(config, RtuLineConfig):
             return RtuLine(config, self._answer)
         return TcpLine(config, self._answer)

@@ -7,7 +7,7 @@ import math
 import os
 import select
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -48,10 +48,10 @@ def built(config: InstrumentLineConfig, seed: int) -> dict[str, Instrument]:
 class InstrumentLine(PtyLine):
     """One line; parity and breaks do not cross a pseudo-terminal, the rest is as on a real line."""
 
-    def __init__(self, config: InstrumentLineConfig, seed: int) -> None:
+    def __init__(self, config: InstrumentLineConfig, instruments: Mapping[str, Instrument]) -> None:
         super().__init__(config.id, config.link, config.baud)
         self.config = config
-        self.instruments = built(config, seed)
+        self.instruments = instruments
         self._char_s = (1 + config.data_bits + (config.parity != "N") + config.stop_bits) / config.baud
         self._wire = self._new_wire()
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from config.loader import StrictModel
 from firmware_sim.core.cabinet import Cabinet
 from firmware_sim.core.faults import FaultName
+from firmware_sim.core.instrument import Instrument
 from firmware_sim.core.station import Station
 from firmware_sim.models import Seconds
 
@@ -40,6 +41,13 @@ class World(Protocol):
 
         Raises:
             ActionError: There is none of that name, or the fault has no meaning on its line.
+        """
+
+    def instruments_named(self, targets: Targets) -> list[Instrument]:
+        """Return the instruments that speak something else than Modbus; "*" is all.
+
+        Raises:
+            ActionError: There is none of that name.
         """
 
     def line_named(self, name: str) -> str:

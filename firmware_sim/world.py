@@ -12,6 +12,7 @@ from firmware_sim.core.cabinet import PHASES, Cabinet, CabinetDesign
 from firmware_sim.core.codec import Request, Transport
 from firmware_sim.core.counter import Counter
 from firmware_sim.core.faults import FaultName, suits
+from firmware_sim.core.instrument import Instrument
 from firmware_sim.core.lamps import CircuitDesign
 from firmware_sim.core.noise import Noise
 from firmware_sim.core.sdm630 import Sdm630
@@ -20,6 +21,7 @@ from firmware_sim.core.station import BROADCAST, Outcome, Station
 from firmware_sim.core.twin import Twin
 from firmware_sim.core.waveshare import WaveshareRelayD
 from firmware_sim.findings import TEXTS, no_such
+from firmware_sim.instrument_line import built
 from firmware_sim.models import (
     CabinetConfig,
     InstrumentLineConfig,
@@ -64,6 +66,9 @@ class World:
         self.cabinets: dict[str, Cabinet] = {}
         self.stations: dict[str, Station] = {}
         self.units: dict[str, dict[int, Station]] = {line.id: {} for line in config.lines}
+        self.instruments: dict[str, dict[str, Instrument]] = {
+            line.id: built(line, config.seed) for line in config.lines if isinstance(line, InstrumentLineConfig)
+        }
         self._line_of: dict[str, str] = {}
         self._transport: dict[str, Transport] = {
             line.id: line.framing for line in config.lines if not isinstance(line, InstrumentLineConfig)
@@ -167,6 +172,11 @@ class World:
             if fault is not None and not suits(fault, self._transport[line], connected=line in self._connected):
                 raise ActionError("fault", TEXTS.text("no_meaning", fault=fault, name=name))
         return [self.stations[name] for name in names]
+
+    def instruments_named(self, targets: Targets) -> list[Instrument]:
+        """Return the instruments that speak something else than Modbus; "*" is all."""
+        known = {name: one for line in self.instruments.values() for name, one in line.items()}
+        return [known[name] for name in _names(targets, known, "device")]
 
     def line_named(self, name: str) -> str:
         """Return the line's name if there is such a line."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from pydantic import TypeAdapter
 
 from config.agent import DeviceConfig, SerialLine
 from config.errors import ConfigErrors
@@ -22,9 +23,11 @@ from drivers.lines.serial import SerialBusLine
 from drivers.registry import build_driver
 from drivers.serial.sdi12_sensor import change_address, find_address, identify
 from edge_agent.cli.commands import edge_agent
+from firmware_sim.actions import Action
 from firmware_sim.app import Simulator, running
 from firmware_sim.instrument_line import InstrumentLine
 from firmware_sim.scenario import load_config
+from firmware_sim.steps import ActionError
 from tests.servers.waiting import wait_until
 from tests.unit.drivers.virtual_instruments import with_settings
 
@@ -224,6 +227,44 @@ def test_the_simulator_tells_the_truth_of_its_instruments(simulator: Simulator) 
     assert truth["frames"] == {"co2": {"sound": 1}}
     [ready] = [line for line in simulator.ready()["lines"] if line["id"] == "sdi"]
     assert (ready["kind"], ready["data_bits"], ready["parity"]) == ("instrument", 7, "E")
+
+
+def act(simulator: Simulator, **facts: Any) -> None:
+    simulator.apply(TypeAdapter[Action](Action).validate_python({"do": "instrument", **facts}))
+
+
+def test_instruments_are_changed_while_they_run(simulator: Simulator) -> None:
+    async def scenario() -> tuple[Any, Any, Any]:
+        bus = opened(simulator, "gas")
+        driver = driver_on(bus, "winsen-mh-z19b")
+        act(simulator, device="co2", values={"raw": 1234})
+        changed = (await driver.read(driver.points)).values[0]
+        act(simulator, device="co2", faults={"checksum": 1.0})
+        with pytest.raises(DriverError) as damaged:
+            await driver.read(driver.points)
+        act(simulator, device="co2", silent=True, faults={})
+        with pytest.raises(DriverError) as silent:
+            await driver.read(driver.points)
+        await bus.close()
+        return changed, damaged.value.cause, silent.value.cause
+
+    assert asyncio.run(scenario()) == (1234.0, Cause.CRC, Cause.TIMEOUT)
+
+
+@pytest.mark.parametrize(
+    ("facts", "key"),
+    [
+        ({"device": "none"}, "device"),
+        ({"device": "co2", "values": {"ppm": 3}}, "values"),
+        ({"device": "sds", "values": {"id": 3}}, "values"),
+    ],
+)
+def test_a_change_of_what_is_not_there_changes_nothing(simulator: Simulator, facts: dict[str, Any], key: str) -> None:
+    before = simulator.status()["lines"]["fan"]["values"]
+    with pytest.raises(ActionError) as error:
+        act(simulator, **facts)
+    assert error.value.key == key
+    assert simulator.status()["lines"]["fan"]["values"] == before
 
 
 @pytest.mark.parametrize(
