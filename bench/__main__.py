@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from bench import faults, faulty_field, flash, poll_tcp, wire_rtu
+from bench import faults, faulty_field, flash, poll_tcp, silent_unit, wire_rtu
 
 BENCHMARKS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "poll_tcp": poll_tcp.run,
     "wire_rtu": wire_rtu.run,
+    "silent_unit": silent_unit.run,
     "flash": flash.run,
     "faults": faults.run,
     "faulty_field": faulty_field.run,
@@ -28,6 +29,11 @@ def missed(name: str, result: dict[str, Any]) -> list[str]:
         "wire_rtu": [
             ("share of the wire", result.get("agent_share_of_wire", 0) >= result.get("limit_share_of_wire", 0)),
             ("early requests", result.get("agent_early_requests", 1) <= result.get("limit_early_requests", 0)),
+        ],
+        "silent_unit": [
+            ("share of the wire", result.get("agent_share_of_wire", 0) >= result.get("limit_share_of_wire", 0)),
+            ("the others' rate", result.get("tcp_rate_ratio", 0) >= result.get("limit_rate_ratio", 1)),
+            ("the others' jitter", result.get("tcp_jitter_ratio", 9) <= result.get("limit_jitter_ratio", 0)),
         ],
         # A figure for the operator, not a limit: what a card bears differs by a factor of a hundred.
         "flash": [],

@@ -1,7 +1,7 @@
-"""A field of Modbus TCP devices in one cheap process: `python -m bench.field DEVICES` prints their ports as JSON.
+"""A field of Modbus TCP devices in one cheap process: `python -m bench.field DEVICES [SILENT]` prints ports.
 
-Register r of every device reads (r * 7 + seconds) mod 65536, so that values change as fast as they are polled.
-The server counts what it was asked and prints nothing else.
+Register r of every device reads (r * 7 + seconds) mod 65536, so that values change as fast as they are polled. The
+last SILENT devices accept connections and answer nothing.
 """
 
 from __future__ import annotations
@@ -34,12 +34,17 @@ class Device(asyncio.Protocol):
             self.transport.write(struct.pack(">HHH", transaction, 0, len(body)) + body)
 
 
-async def main(devices: int) -> None:
+class SilentDevice(asyncio.Protocol):
+    """Takes everything, answers nothing."""
+
+
+async def main(devices: int, silent: int = 0) -> None:
     loop = asyncio.get_running_loop()
-    servers = [await loop.create_server(Device, "127.0.0.1", 0, backlog=64) for _ in range(devices)]
+    kinds = [Device] * (devices - silent) + [SilentDevice] * silent
+    servers = [await loop.create_server(kind, "127.0.0.1", 0, backlog=64) for kind in kinds]
     print(json.dumps([server.sockets[0].getsockname()[1] for server in servers]), flush=True)
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(main(*map(int, sys.argv[1:])))
