@@ -6,6 +6,7 @@ How late answers and every single fault end is counted in virtual time (tests/un
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from drivers.base import Line
 from drivers.errors import DriverError, LineDownError
 from drivers.modbus.driver import ModbusDriver
 from drivers.registry import open_line
+from firmware_sim.actions import LineSwitch
 from firmware_sim.app import Simulator, running
 from firmware_sim.core.faults import Fault, FaultName
 from firmware_sim.models import SimulatorConfig
@@ -147,3 +149,42 @@ def test_files_that_do_not_fit_are_named(authority: Authority, tmp_path: Path) -
 
 def test_a_plain_device_is_not_taken_for_a_secure_one(authority: Authority) -> None:
     assert refusal({}, authority.tls("gw-117") | {"timeout_s": 1.0}).cause == "line_down"
+
+
+@pytest.mark.parametrize("name", ["rtu", "ascii", "tcp", "rtu over tcp"])
+def test_a_line_that_is_unplugged_again_and_again_is_found_again(name: str, tmp_path: Path) -> None:
+    served, asked = TRANSPORTS[name]
+    link = {"link": str(tmp_path / "ttyBUS")} if served["kind"] == "rtu" else {}
+
+    async def until(line: Line, wanted: str, outcomes: Counter[str]) -> None:
+        driver = ModbusDriver("k", UNIT, (), PROFILE, line, SystemClock())
+        async with asyncio.timeout(60):
+            for number in itertools.count():
+                window = WINDOWS[number % len(WINDOWS)]
+                try:
+                    block = await driver.read(window)
+                    outcome = "right" if block.values == expected(window) else "wrong"
+                except DriverError as error:
+                    outcome = str(error.cause)
+                    await asyncio.sleep(0.02)  # the line waits longer than this before it tries again
+                outcomes[outcome] += 1
+                if outcome == wanted:
+                    return
+
+    async def scenario(simulator: Simulator) -> Counter[str]:
+        outcomes: Counter[str] = Counter()
+        line = opened(simulator, asked)
+        for _ in range(3):
+            await until(line, "right", outcomes)
+            simulator.apply(LineSwitch(do="line_down", line="bus"))
+            await until(line, "line_down", outcomes)
+            simulator.apply(LineSwitch(do="line_up", line="bus"))
+        await until(line, "right", outcomes)
+        assert line.counters.opened >= 4
+        await line.close()
+        return outcomes
+
+    with simulated(served | link) as simulator:
+        outcomes = asyncio.run(scenario(simulator))
+    assert outcomes["wrong"] == 0
+    assert set(outcomes) <= {"right", "line_down", "timeout", "protocol"}
