@@ -6,7 +6,9 @@ How late answers and every single fault end is counted in virtual time (tests/un
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -188,3 +190,26 @@ def test_a_line_that_is_unplugged_again_and_again_is_found_again(name: str, tmp_
         outcomes = asyncio.run(scenario(simulator))
     assert outcomes["wrong"] == 0
     assert set(outcomes) <= {"right", "line_down", "timeout", "protocol"}
+
+
+def test_renewed_files_are_taken_without_a_restart(authority: Authority, tmp_path: Path) -> None:
+    names = {"ca_file": "ca.crt", "cert_file": "gw-117.crt", "key_file": "gw-117.key"}
+
+    async def scenario(simulator: Simulator) -> None:
+        tls = {key: tmp_path / name for key, name in names.items()}
+        line = opened(simulator, NETWORK | {"timeout_s": 10.0, "tls": tls})
+        driver = ModbusDriver("k", UNIT, (), PROFILE, line, SystemClock())
+        with pytest.raises(LineDownError, match="the files of its tls setting cannot be used"):
+            await driver.read(WINDOWS[0])
+        for name in names.values():
+            shutil.copy(authority.folder / name, tmp_path / name)
+        async with asyncio.timeout(30):
+            while not line.up:
+                with contextlib.suppress(LineDownError):
+                    await driver.read(WINDOWS[0])
+                await asyncio.sleep(0.02)  # the line waits longer than this before it tries again
+        assert (await driver.read(WINDOWS[1])).values == expected(WINDOWS[1])
+        await line.close()
+
+    with simulated({"kind": "tcp"} | authority.tls("device")) as simulator:
+        asyncio.run(scenario(simulator))

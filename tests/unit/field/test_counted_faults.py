@@ -37,7 +37,7 @@ def test_late_answers_did_arrive_and_were_thrown_away(transport: str) -> None:
     assert result.counters.timeouts == result.faults
 
 
-@pytest.mark.parametrize("transport", ["rtu", "ascii"])
+@pytest.mark.parametrize("transport", ["rtu", "ascii", "rtu over tcp"])
 def test_without_its_quiet_pause_a_bus_would_give_wrong_values(transport: str) -> None:
     case = next(case for case in all_cases() if case.transport == transport and case.fault == "late")
     assert count(case, READS, quiet_s=0.0).wrong > 0
