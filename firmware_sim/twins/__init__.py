@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from firmware_sim.core.twin import Twin
-from firmware_sim.twins import air, chargers, level, power_meters, soil, water
+from firmware_sim.twins import air, chargers, level, power_meters, soil, switching, water
 
 MODELS: Final[dict[str, type[Twin]]] = {
     **air.MODELS,
@@ -13,5 +13,6 @@ MODELS: Final[dict[str, type[Twin]]] = {
     **level.MODELS,
     **power_meters.MODELS,
     **soil.MODELS,
+    **switching.MODELS,
     **water.MODELS,
 }
