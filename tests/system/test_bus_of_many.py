@@ -22,10 +22,19 @@ from firmware_sim.instrument_actions import QuantitySet
 from firmware_sim.scenario import Scenario, load_config
 
 UNITS = 32
-CASES: list[dict[str, Any]] = [
-    yaml.safe_load(file.read_text("utf-8"))
-    for file in sorted((Path(__file__).parents[1] / "fixtures" / "twins").glob("*.yaml"))
-][:UNITS]
+CLASSES = {"meter", "charger", "water", "air", "level", "waste", "soil"}
+
+
+def measuring_cases() -> list[dict[str, Any]]:
+    """Return cases of instruments that measure, one of each profile first."""
+    folder = Path(__file__).parents[1] / "fixtures" / "twins"
+    cases = [yaml.safe_load(file.read_text("utf-8")) for file in sorted(folder.glob("*.yaml"))]
+    measuring = [case for case in cases if load_profile(case["profile"]).device_class in CLASSES]
+    first = {case["profile"]: case for case in reversed(measuring)}
+    return [*first.values(), *(case for case in measuring if case is not first[case["profile"]])]
+
+
+CASES = measuring_cases()[:UNITS]
 """What tests of profiles hold each of them to: model, its quantities, and what must be read of it."""
 TIMEOUT_S, QUIET_S = 0.3, 0.1
 PATIENCE_S = 150.0
