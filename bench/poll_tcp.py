@@ -20,7 +20,13 @@ WARM_UP_S: Final = 8
 WINDOW_S: Final = 20
 
 
-def run(rounds: int = 3, devices: int = 50, registers: int = 60, interval_s: float = 1.0) -> dict[str, Any]:
+def run(
+    rounds: int = 3,
+    devices: int = 50,
+    registers: int = 60,
+    interval_s: float = 1.0,
+    script_interval_s: float | None = None,
+) -> dict[str, Any]:
     """Return medians over the rounds, and the ratio of each round."""
     results: dict[str, list[Window]] = {"script": [], "agent": []}
     memory: list[float] = []
@@ -33,7 +39,7 @@ def run(rounds: int = 3, devices: int = 50, registers: int = 60, interval_s: flo
             subscriber = Subscriber(broker.port)
             script = {
                 "mqtt_port": broker.port,
-                "interval_s": interval_s,
+                "interval_s": interval_s if script_interval_s is None else script_interval_s,
                 "devices": [
                     {"id": f"dev-{n}", "port": port, "unit": 1, "registers": registers} for n, port in enumerate(ports)
                 ],

@@ -19,6 +19,7 @@ from config.errors import ConfigErrors
 from contract.reading import Block, Reading, Value
 from contract.schedule import Schedule
 from drivers.errors import DriverError
+from edge_agent.core.derived import corrected
 from edge_agent.shell.built_in import AGENT_POINTS, BUILT_IN_INTERVAL_S, block_of, meta_of, software_version, specs_of
 from edge_agent.shell.clock import SystemClock
 from edge_agent.shell.commands import CommandService, read_key
@@ -30,10 +31,12 @@ from edge_agent.shell.journal import CommandJournal
 from edge_agent.shell.lighting import Lighting
 from edge_agent.shell.poller import Poller
 from edge_agent.shell.pulses import PulseCounting
+from edge_agent.shell.quality import Refinement
 from edge_agent.shell.schedule_file import ScheduleFile
 from edge_agent.shell.service import ServiceNotifier
 from edge_agent.shell.sole_agent import SoleAgent
 from edge_agent.shell.trusted_time import TrustedTime
+from edge_agent.shell.upkeep import UpkeepDesk, check_switches
 
 READ_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 10.0
@@ -92,13 +95,28 @@ class Agent:
         self._started_offset_ms = clock.wall_ms() - self._started_ms
         self._agent_specs = specs_of(AGENT_POINTS)
         self._journal = CommandJournal(config.state_dir / "commands.db")
-        self._poller = Poller(fleet.devices, clock, self._polled)
+        self._poller = Poller(fleet.devices, clock, self._polled, self._found)
         self._delivery = Delivery(
             config=config,
             clock=clock,
-            meta=lambda: meta_of(config, fleet.devices),
+            meta=lambda: meta_of(config, fleet.devices, self._refinement.made),
             on_command=self._command,
             on_connected=self._poller.reread_alarms,
+        )
+        check_switches(config.maintenance, fleet)
+        self._upkeep = UpkeepDesk(
+            switches=config.maintenance,
+            known=[*(device.id for device in fleet.devices), *(counter.id for counter in config.counters)],
+            file=config.state_dir / "maintenance.json",
+            clock=clock,
+        )
+        self._refinement = Refinement(
+            config=config,
+            devices=fleet.devices,
+            upkeep=self._upkeep.board,
+            clock=clock,
+            time_of=self._delivery.time_of,
+            sink=self._delivery.accept,
         )
         self._time = TrustedTime(clock, require_sync=config.clock.require_sync, otherwise=self._delivery.now_ms)
         self._commands = CommandService(
@@ -136,7 +154,7 @@ class Agent:
                 fleet=fleet,
                 file=config.state_dir / "counters.json",
                 clock=clock,
-                sink=self._delivery.accept,
+                sink=self._refinement.accept_counter,
             )
         self._control = ControlServer(socket_path(config.runtime_dir), self._answer)
 
@@ -173,6 +191,8 @@ class Agent:
             "poller": self._poller.run(),
             "heartbeat": self._heartbeat(),
             "watchdog": self._feed_watchdog(),
+            "averages": self._refinement.run(),
+            "maintenance": self._upkeep.run(),
             "recovery": self._recover(),
         }
         if self._lighting:
@@ -228,11 +248,16 @@ class Agent:
         await self._commands.receive(payload, retained)
 
     def _polled(self, device: Device, block: Block) -> None:
-        self._delivery.accept(block, device.specs)
+        if self._config.maintenance:
+            self._upkeep.observe(device, block)
+        self._refinement.accept(device, block)
         if self._counting:
             self._counting.observe(device, block)
         if self._lighting:
             self._lighting.observe(device, block)
+
+    def _found(self, device: Device) -> None:
+        self._refinement.found(device)
 
     async def _feed_watchdog(self) -> None:
         """Feed the watchdog after both schedulers have completed passes since the last time."""
@@ -286,6 +311,8 @@ class Agent:
             return self._status()
         if operation == "read":
             return await self._read(request.get("device"), request.get("points") or [])
+        if operation == "maintain":
+            return await self._upkeep.announce(request)
         return {"error": f"no operation '{str(operation)[:32]}'"}
 
     def _status(self) -> dict[str, Any]:
@@ -303,11 +330,20 @@ class Agent:
             "undelivered": undelivered(delivered),
             "delivery": delivered,
             "lighting": self._lighting.status() if self._lighting else None,
-            "devices": self._poller.status(monotonic_ms),
+            "devices": self._device_status(monotonic_ms),
+            "maintenance": self._upkeep.status(),
             "lines": self._poller.line_status(),
             "malformed": _malformed(self._malformed()),
             "commands": dict(self._commands.counters),
         }
+
+    def _device_status(self, monotonic_ms: int) -> list[dict[str, object]]:
+        rows = self._poller.status(monotonic_ms)
+        for row in rows:
+            found = self._refinement.causes(str(row["device"]))
+            bad = row["bad_points"]
+            row["bad_points"] = {**found, **(bad if isinstance(bad, dict) else {})}
+        return rows
 
     async def _read(self, device_id: object, keys: object) -> dict[str, Any]:
         device = self._fleet.find(str(device_id))
@@ -366,7 +402,7 @@ async def read_device(device: Device, keys: list[str]) -> list[Reading]:
     async with asyncio.timeout(READ_TIMEOUT_S + device.patience_s):
         await device.driver.probe()
         block = await device.driver.read(points)
-    return list(block.readings())
+    return list(corrected(block, device.limits, device.corrections, block.observed_at_ms).readings())
 
 
 def as_dict(reading: Reading) -> dict[str, Any]:

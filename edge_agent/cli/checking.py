@@ -17,6 +17,7 @@ from contract.schedule import Schedule, next_change_ms
 from drivers.registry import device_points
 from edge_agent.cli.checking_field import Profiles, Severity, check_counters, check_instruments
 from edge_agent.cli.checking_lines import check_lines, tls_files
+from edge_agent.cli.checking_quality import check_quality
 from edge_agent.cli.exit_codes import ExitCode
 from edge_agent.cli.output import print_json, print_lines, say
 from edge_agent.cli.words import TEXTS
@@ -111,6 +112,7 @@ def _check_devices(config: AgentConfig, document: Document, findings: Findings) 
 
     check_instruments(config, profiles, tell)
     check_counters(config, profiles, tell)
+    check_quality(config, profiles, tell)
     check_lines(config, profiles, tell)
     _check_units(config, profiles, document, findings)
     return count

@@ -102,6 +102,24 @@ def status(config_file: Path, show_all: bool, show_bus: bool, as_json: bool) -> 
     sys.exit(_interruptible(status_command, config_file, show_all=show_all, show_bus=show_bus, as_json=as_json))
 
 
+@edge_agent.command(help=TEXTS.text("help_maintain"))
+@click.argument("device")
+@click.option("--for", "span", help=TEXTS.text("help_for"))
+@click.option("--reason", help=TEXTS.text("help_reason"))
+@click.option("--by", required=True, help=TEXTS.text("help_by"))
+@click.option("--end", is_flag=True, help=TEXTS.text("help_end"))
+@_config
+@_json
+@_lang
+def maintain(
+    device: str, span: str | None, reason: str | None, by: str, end: bool, config_file: Path, as_json: bool
+) -> None:
+    """Begin or end maintenance of a device."""
+    from edge_agent.cli.maintaining import maintain_command
+
+    sys.exit(maintain_command(config_file, device, span=span, reason=reason, by=by, end=end, as_json=as_json))
+
+
 @edge_agent.command(help=TEXTS.text("help_decode"))
 @click.argument("profile")
 @click.option("--hex", "frame", required=True, help=TEXTS.text("help_hex"))

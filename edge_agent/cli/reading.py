@@ -56,7 +56,7 @@ def read_command(config_file: Path, device: str | None, points: list[str], *, as
         readings = [reading for answer in answers.values() for reading in answer.get("readings", ())]
         print_json("read", ok=not failed, readings=readings, errors=failed)
     else:
-        print_lines(_table(answers, specs))
+        print_lines(_table(answers, _with_raw(config, specs)))
         for name, answer in answers.items():
             if "error" in answer:
                 vietnamese = answer.get("error_vi") if process_language() == "vi" else None
@@ -80,6 +80,17 @@ def _specs(config: AgentConfig, base: Path) -> dict[str, dict[str, PointSpec]]:
     return {
         device.id: {point.key: point.spec for point in device_points(device, profiles[device.profile])}
         for device in config.devices
+    }
+
+
+def _with_raw(config: AgentConfig, specs: dict[str, dict[str, PointSpec]]) -> dict[str, dict[str, PointSpec]]:
+    """Return the points with the raw values that stand beside calibrated ones."""
+    from edge_agent.core.derived import corrections_of, derived_specs
+
+    calibrated = corrections_of(config)
+    return {
+        device: points | derived_specs(points, None, [key for key in calibrated.get(device, ()) if key in points])
+        for device, points in specs.items()
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ WIDTH_CELLS: Final = 80
 HEIGHT_LINES: Final = 24
 _COLUMNS: Final = (("device", 15), ("good", 13), ("quality", 13), ("failed", 13))
 _MAX_DENIED_LINES: Final = 2
+_MAX_MAINTENANCE_LINES: Final = 4
 _MAX_SHORT_LINES: Final = 2
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -33,6 +34,7 @@ def status_lines(status: Mapping[str, Any], *, show_all: bool = False) -> list[s
         *_delivery_faults(status),
         *short_cycles(status),
         *_lighting(status.get("lighting")),
+        *_maintenance(status.get("maintenance", [])),
         _malformed(status["malformed"]),
         "",
     ]
@@ -165,6 +167,19 @@ def _lighting(lighting: Mapping[str, Any] | None) -> list[str]:
             shown, target = (_state_text(output[key]) for key in ("shown", "target"))
             lines.append(TEXTS.text("output_differs", point=point, shown=shown, target=target))
     return lines[:4]
+
+
+def _maintenance(works: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = [
+        TEXTS.text("maintenance_switch", **work)
+        if "switch" in work
+        else TEXTS.text("maintenance_line", **work, span=span_text(work["left_s"]))
+        for work in works
+    ]
+    if len(lines) <= _MAX_MAINTENANCE_LINES:
+        return lines
+    shown = _MAX_MAINTENANCE_LINES - 1
+    return [*lines[:shown], TEXTS.text("maintenance_more", count=len(lines) - shown)]
 
 
 def _state_text(state: bool | None) -> str:

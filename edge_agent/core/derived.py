@@ -7,15 +7,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
-from config.agent import DeviceConfig
+from config.agent import AgentConfig, DeviceConfig
 from config.points import FieldPoint, PointSpec
 from config.profile import InstrumentProfile, ModbusProfile
 from config.quality import Averages
 from config.texts import TEXTS
 from contract.batch import MAX_POINTS_PER_DEVICE
-from contract.reading import MAX_NAME_LENGTH, NAME_PATTERN
+from contract.reading import MAX_NAME_LENGTH, NAME_PATTERN, Block
 from edge_agent.core.averages import average_key
-from edge_agent.core.quality import RAW_SUFFIX
+from edge_agent.core.quality import RAW_SUFFIX, Correction, DeviceJudge, PointJudge
 from edge_agent.core.windows import MAX_MEDIAN_SAMPLES
 
 Place = tuple[str | int, ...]
@@ -27,6 +27,46 @@ _MADE: Final = {
     "counter": ("rise in {en}", "lượng tăng trong {vi}"),
 }
 _NAME: Final = re.compile(NAME_PATTERN)
+
+
+def corrections_of(config: AgentConfig) -> dict[str, dict[str, tuple[Correction, ...]]]:
+    """Return the calibrations of a gateway by device and point key, in the order of time."""
+    corrections: dict[str, dict[str, tuple[Correction, ...]]] = {}
+    for one in config.calibrations:
+        device, _, key = one.point.partition("/")
+        points = corrections.setdefault(device, {})
+        points[key] = (*points.get(key, ()), Correction(from_ms=one.from_ms, a=one.a, b=one.b))
+    return corrections
+
+
+def corrected(
+    block: Block, specs: Mapping[str, PointSpec], corrections: Mapping[str, tuple[Correction, ...]], time_ms: int | None
+) -> Block:
+    """Return a block with its calibrated points corrected, the raw values beside them; its past is not looked at.
+
+    Args:
+        block: What a read gave.
+        specs: The limits of the calibrated points, by key.
+        corrections: Their calibrations.
+        time_ms: When, milliseconds since 1970 UTC; None while the clock is not believed.
+    """
+    judges = {
+        key: PointJudge(low=specs[key].low, high=specs[key].high, corrections=one, is_whole=specs[key].kind == "int")
+        for key, one in corrections.items()
+    }
+    return DeviceJudge(judges).judge(block, time_ms) if judges else block
+
+
+def derived_names(
+    specs: Mapping[str, PointSpec], averages: Averages | None, calibrated: Iterable[str]
+) -> list[tuple[str, str]]:
+    """Return the key of each point that is made, and of the one that it is made of; see derived_specs."""
+    names = [(key + RAW_SUFFIX, key) for key in calibrated]
+    if averages is not None:
+        names += [
+            (average_key(key, specs[key], period_s), key) for key in averages.points for period_s in averages.periods_s
+        ]
+    return names
 
 
 def derived_specs(
@@ -143,11 +183,16 @@ def calibration_problem(key: str, spec: PointSpec | None) -> str | None:
     return None
 
 
-def name_problems(specs: Mapping[str, PointSpec], made: Mapping[str, PointSpec]) -> Iterator[str]:
-    """Yield what is wrong with the names and the number of the points that are made."""
-    for name in made:
-        if name in specs or not _NAME.match(name):
-            yield TEXTS.text("derived_name", name=name, point=name.rpartition("_")[0], most=MAX_NAME_LENGTH)
-    count = len(specs) + len(made)
+def name_problems(
+    specs: Mapping[str, PointSpec], averages: Averages | None, calibrated: Iterable[str]
+) -> Iterator[str]:
+    """Yield what is wrong with the names and the number of the points that are made; see derived_specs."""
+    taken = set(specs)
+    names = derived_names(specs, averages, calibrated)
+    for name, key in names:
+        if name in taken or not _NAME.match(name):
+            yield TEXTS.text("derived_name", name=name, point=key, most=MAX_NAME_LENGTH)
+        taken.add(name)
+    count = len(specs) + len(names)
     if count > MAX_POINTS_PER_DEVICE:
         yield TEXTS.text("derived_many", count=count, most=MAX_POINTS_PER_DEVICE)

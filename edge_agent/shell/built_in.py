@@ -130,9 +130,17 @@ def software_version() -> str:
         return "unknown"
 
 
-def meta_of(config: AgentConfig, devices: Iterable[Device]) -> Meta:
-    """Return what a gateway says of itself at each connection; delivery adds the epoch."""
-    described = {device.id: _device_meta(device) for device in devices}
+def meta_of(
+    config: AgentConfig, devices: Iterable[Device], made: Mapping[str, Mapping[str, PointSpec]] | None = None
+) -> Meta:
+    """Return what a gateway says of itself at each connection; delivery adds the epoch.
+
+    Args:
+        config: The gateway.
+        devices: Its devices.
+        made: Points that it makes of theirs, by device and key.
+    """
+    described = {device.id: _device_meta(device, (made or {}).get(device.id, {})) for device in devices}
     built_in: dict[str, tuple[BuiltInPoint, ...]] = {"agent": AGENT_POINTS}
     if config.lighting:
         built_in["control"] = control_points(config.lighting.outputs)
@@ -154,7 +162,7 @@ def meta_of(config: AgentConfig, devices: Iterable[Device]) -> Meta:
     )
 
 
-def _device_meta(device: Device) -> DeviceMeta:
+def _device_meta(device: Device, made: Mapping[str, PointSpec]) -> DeviceMeta:
     points = device.driver.points
     return DeviceMeta(
         device_class=device.profile.device_class,
@@ -162,13 +170,7 @@ def _device_meta(device: Device) -> DeviceMeta:
         profile_version=device.profile.version,
         interval_s=min((device.interval_s(point.spec) for point in points), default=device.intervals.slow_s),
         points={
-            point.key: PointMeta(
-                en=point.spec.en,
-                vi=point.spec.vi,
-                unit=point.spec.unit,
-                kind=point.spec.kind,
-                writable=point.spec.can_be_written,
-            )
-            for point in points
+            key: PointMeta(en=spec.en, vi=spec.vi, unit=spec.unit, kind=spec.kind, writable=spec.can_be_written)
+            for key, spec in {**device.specs, **made}.items()
         },
     )

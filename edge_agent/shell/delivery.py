@@ -186,6 +186,10 @@ class Delivery:
         """Return the time that readings get now, milliseconds since 1970 UTC; None before it is known."""
         return self._hold.time_of(self._clock.monotonic_ms()) if self._hold else None
 
+    def time_of(self, monotonic_ms: int) -> int | None:
+        """Return the time that a reading of this moment of the boot clock gets; None before it is known."""
+        return self._hold.time_of(monotonic_ms) if self._hold else None
+
     def status(self) -> dict[str, object]:
         """Return what `edge-agent status` shows."""
         return delivery_status(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,9 @@ from config.points import PointSpec
 from config.profile import InstrumentProfile, ModbusProfile, load_profile
 from drivers.base import Clock, DevicePoint, Driver, Line
 from drivers.lines.share import LineShare
-from drivers.registry import build_driver, open_line
+from drivers.registry import build_driver, device_points, open_line
+from edge_agent.core.derived import corrections_of, unlimited
+from edge_agent.core.quality import Correction
 
 SUPPLY_KEY = "mains_ok"
 """The input that sees the supply, by the name that DeviceConfig.names gives it."""
@@ -28,6 +30,8 @@ class Device:
     Attributes:
         intervals: Seconds by poll class: its own, else the gateway's.
         share: Its use of the line, by which its driver asks.
+        corrections: The calibrations of its points, by key.
+        limits: The calibrated points with their limits, which hold for the corrected values: its driver has none.
     """
 
     config: DeviceConfig
@@ -37,6 +41,8 @@ class Device:
     driver: Driver
     intervals: Intervals
     share: LineShare | None = None
+    corrections: Mapping[str, tuple[Correction, ...]] = field(default_factory=dict)
+    limits: Mapping[str, PointSpec] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -152,19 +158,25 @@ def build_fleet(
     line_configs = {line.id: line for line in config.lines}
     lines = {name: open_line(line_configs[name], clock) for name in dict.fromkeys(device.line for device in wanted)}
     allowed = config.commands.allow if writable else ()
+    calibrations = corrections_of(config)
     devices = []
     for device in wanted:
         share = LineShare(lines[device.line])
-        driver = build_driver(device, profiles[device.profile], share, clock, allowed)
+        corrections = calibrations.get(device.id, {})
+        profile = profiles[device.profile]
+        driver = build_driver(*unlimited(device, profile, corrections), share, clock, allowed)
+        limits = {point.key: point.spec for point in device_points(device, profile)} if corrections else {}
         devices.append(
             Device(
                 config=device,
-                profile=profiles[device.profile],
+                profile=profile,
                 line=lines[device.line],
                 line_config=line_configs[device.line],
                 driver=driver,
                 intervals=device.intervals or config.intervals,
                 share=share,
+                corrections=corrections,
+                limits={key: limits[key] for key in corrections if key in limits},
             )
         )
     return Fleet(devices=tuple(devices), lines=tuple(lines.values()))

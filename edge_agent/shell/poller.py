@@ -27,7 +27,12 @@ REREAD_GAP_S: Final = 1.0
 """A flickering supply re-reads no device more often than this."""
 
 BlockSink = Callable[[Device, Block], None]
+Finder = Callable[[Device], None]
 _log = structlog.get_logger("poller")
+
+
+def _ignore(_device: Device) -> None:
+    return None
 
 
 @dataclass(slots=True)
@@ -53,8 +58,11 @@ class PollCounters:
 class DevicePoller:
     """Polls one device until cancelled."""
 
-    def __init__(self, device: Device, clock: Clock, sink: BlockSink, start_delay_s: float = 0.0) -> None:
+    def __init__(
+        self, device: Device, clock: Clock, sink: BlockSink, start_delay_s: float = 0.0, found: Finder = _ignore
+    ) -> None:
         self.device = device
+        self._found = found
         self.counters = PollCounters()
         self.breaker = Breaker()
         self.bus_time = BusTime()
@@ -277,6 +285,7 @@ class DevicePoller:
         self.wrong_type = False
         self._identified = True
         self._unsupported.clear()
+        self._found(self.device)
 
     def _drop(self, points: tuple[DevicePoint, ...], error: str) -> None:
         self._unsupported.update(points)
@@ -325,7 +334,15 @@ class Poller:
         passes: Rises each second while every line gets on with its work: a watchdog may be fed.
     """
 
-    def __init__(self, devices: tuple[Device, ...], clock: Clock, sink: BlockSink) -> None:
+    def __init__(self, devices: tuple[Device, ...], clock: Clock, sink: BlockSink, found: Finder = _ignore) -> None:
+        """Prepare.
+
+        Args:
+            devices: What to poll.
+            clock: The gateway's clocks.
+            sink: Takes each block.
+            found: Called when a device was found, at the start and whenever it was away, before its first block.
+        """
         self.passes = 0
         self._sink = sink
         self.loads: dict[str, LineLoad] = {device.config.line: LineLoad() for device in devices}
@@ -336,7 +353,7 @@ class Poller:
             line = device.config.line
             delay_s = stagger_s(on_line[line], shares[line], min(device.intervals.fast_s, 1.0))
             on_line[line] += 1
-            self.pollers[device.id] = DevicePoller(device, clock, self._arrived, delay_s)
+            self.pollers[device.id] = DevicePoller(device, clock, self._arrived, delay_s, found)
         self._supply = {
             device.id: StateWatch({point.key: point.spec.urgent_levels for point in device.supply_points})
             for device in devices

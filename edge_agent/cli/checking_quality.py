@@ -1,0 +1,73 @@
+"""What `edge-agent check` finds of averages, calibrations and maintenance switches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from config.agent import AgentConfig, DeviceConfig
+from config.points import PointSpec
+from config.texts import TEXTS as FINDINGS
+from drivers.registry import device_points
+from edge_agent.cli.checking_field import Profiles, Tell
+from edge_agent.core.derived import average_problems, calibration_problem, name_problems
+
+
+def check_quality(config: AgentConfig, profiles: Profiles, tell: Tell) -> None:
+    """Find averages and calibrations that cannot be made, and switches that are no inputs."""
+    specs = _specs(config, profiles)
+    for index, device in enumerate(config.devices):
+        if device.id in specs:
+            _check_device(config, index, device, specs[device.id], tell)
+    counters = {counter.id for counter in config.counters}
+    for index, switch in enumerate(config.maintenance):
+        name, _, key = switch.switch.partition("/")
+        if name in counters:
+            tell("error", ("maintenance", index, "switch"), FINDINGS.text("switch_own_counter", point=switch.switch))
+        elif name in specs:
+            spec = specs[name].get(key)
+            if spec is None or spec.kind != "bool":
+                tell("error", ("maintenance", index, "switch"), FINDINGS.text("switch_no_input", point=switch.switch))
+
+
+def _check_device(
+    config: AgentConfig, index: int, device: DeviceConfig, specs: dict[str, PointSpec], tell: Tell
+) -> None:
+    calibrated, is_wrong = [], False
+    for number, one in enumerate(config.calibrations):
+        name, _, key = one.point.partition("/")
+        if name != device.id:
+            continue
+        problem = calibration_problem(key, specs.get(key))
+        if problem is not None:
+            is_wrong = True
+            tell("error", ("calibrations", number, "point"), problem)
+        calibrated.append(key)
+    if device.averages is not None:
+        interval_s = _interval_of(config, device)
+        for place, problem in average_problems(device.averages, specs, interval_s, device.named):
+            is_wrong = True
+            tell("error", ("devices", index, "averages", *place), problem)
+    if not is_wrong:
+        for problem in name_problems(specs, device.averages, dict.fromkeys(calibrated)):
+            tell("error", ("devices", index), problem)
+
+
+def _interval_of(config: AgentConfig, device: DeviceConfig) -> Callable[[PointSpec], float]:
+    intervals = device.intervals or config.intervals
+    by_class = {"fast": intervals.fast_s, "normal": intervals.normal_s, "slow": intervals.slow_s, "once": math.inf}
+    return lambda spec: by_class[spec.poll] if spec.interval_s is None else spec.interval_s
+
+
+def _specs(config: AgentConfig, profiles: Profiles) -> dict[str, dict[str, PointSpec]]:
+    specs = {}
+    for device in config.devices:
+        profile = profiles.get(device.profile)
+        if profile is None:
+            continue
+        try:
+            specs[device.id] = {point.key: point.spec for point in device_points(device, profile)}
+        except ValueError:
+            # Wrong names are found elsewhere; what rests on them cannot be judged.
+            continue
+    return specs
