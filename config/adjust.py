@@ -130,6 +130,7 @@ def adjusted(spec: PointSpec, adjust: Adjust) -> PointSpec:
             "high": min((limit for limit in (high, adjust.high) if limit is not None), default=None),
             "max_rate": None if spec.max_rate is None else _clean(spec.max_rate * size),
             "deadband": _clean(spec.deadband * size),
+            "rolls_over_at": None if spec.rolls_over_at is None else _clean(spec.rolls_over_at * size),
             "urgent_levels": tuple(sorted(moved(level) for level in spec.urgent_levels)),
         }
     )

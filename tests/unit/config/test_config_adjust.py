@@ -81,6 +81,11 @@ def test_steps_and_urgent_levels_move_along() -> None:
     assert (spec.max_rate, spec.deadband, spec.urgent_levels) == (50.0, 1.0, (100.0, 150.0))
 
 
+def test_a_counter_rolls_over_in_the_new_unit() -> None:
+    pulses = DISTANCE.model_copy(update={"unit": "", "average": "counter", "rolls_over_at": 65536.0})
+    assert adjusted(pulses, Adjust(scale=0.2, unit="mm")).rolls_over_at == 13107.2
+
+
 @given(
     st.floats(-1000, 1000).filter(lambda scale: abs(scale) > 1e-3),
     st.floats(-1000, 1000),
