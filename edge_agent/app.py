@@ -286,7 +286,7 @@ class Agent:
             "polls": sum(poller.counters.polls for poller in devices),
             "poll_failures": sum(poller.counters.failures.total() for poller in devices),
             "polls_dropped": sum(poller.plan.dropped for poller in devices),
-            "cycle_too_short": sum(load.too_short for load in self._poller.loads.values()),
+            "cycle_too_short": self._poller.line_loads.too_short,
             "set_aside": sum(poller.breaker.is_open for poller in devices),
             "malformed": sum(_malformed(self._malformed()).values()),
             "rss_bytes": resident_bytes(),
@@ -332,7 +332,7 @@ class Agent:
             "lighting": self._lighting.status() if self._lighting else None,
             "devices": self._device_status(monotonic_ms),
             "maintenance": self._upkeep.status(),
-            "lines": self._poller.line_status(),
+            "lines": self._poller.line_loads.status(),
             "malformed": _malformed(self._malformed()),
             "commands": dict(self._commands.counters),
         }

@@ -14,15 +14,14 @@ from contract.reading import BAD_CAUSES, Block, Cause
 from drivers.base import Clock, DevicePoint
 from drivers.errors import DriverError, UnsupportedError
 from edge_agent.core.breaker import SHORTEST_PAUSE_S, Breaker
-from edge_agent.core.bus_time import BusTime, LineLoad
+from edge_agent.core.bus_time import BusTime
 from edge_agent.core.poll_plan import PollPlan, StateWatch, stagger_s
 from edge_agent.shell.devices import Device
+from edge_agent.shell.line_loads import LineLoads
 
 REPEAT_S: Final = 60.0
 """How often a device that is set aside, or of the wrong type, is told again."""
 WRONG_TYPE_RETRY_S: Final = 300.0
-JUDGE_S: Final = 10.0
-"""How often it is judged whether the lines can keep their intervals."""
 REREAD_GAP_S: Final = 1.0
 """A flickering supply re-reads no device more often than this."""
 
@@ -222,6 +221,11 @@ class DevicePoller:
         """The share of its line that the intervals of this device need; None before that is learned."""
         return self.bus_time.need([group.interval_s for group in self.plan.groups])
 
+    @property
+    def dropped(self) -> int:
+        """Polls that were not done because the line was busy."""
+        return self.plan.dropped
+
     def _begin(self) -> None:
         self.counters.polls += 1
         self.reading_since_s = asyncio.get_running_loop().time()
@@ -345,7 +349,6 @@ class Poller:
         """
         self.passes = 0
         self._sink = sink
-        self.loads: dict[str, LineLoad] = {device.config.line: LineLoad() for device in devices}
         on_line: Counter[str] = Counter()
         self.pollers: dict[str, DevicePoller] = {}
         shares = Counter(device.config.line for device in devices)
@@ -354,6 +357,7 @@ class Poller:
             delay_s = stagger_s(on_line[line], shares[line], min(device.intervals.fast_s, 1.0))
             on_line[line] += 1
             self.pollers[device.id] = DevicePoller(device, clock, self._arrived, delay_s, found)
+        self.line_loads = LineLoads(self.pollers.values())
         self._supply = {
             device.id: StateWatch({point.key: point.spec.urgent_levels for point in device.supply_points})
             for device in devices
@@ -366,7 +370,7 @@ class Poller:
             for poller in self.pollers.values():
                 group.create_task(poller.run(), name=f"poll {poller.device.id}")
             group.create_task(self._count_passes(), name="poll passes")
-            group.create_task(self._judge_lines(), name="line loads")
+            group.create_task(self.line_loads.run(), name="line loads")
 
     def reread_alarms(self) -> None:
         """Read every point at once that alarms rest on, as after each connection."""
@@ -387,47 +391,6 @@ class Poller:
             await asyncio.sleep(1.0)
             if not self._stuck(loop.time()):
                 self.passes += 1
-
-    async def _judge_lines(self) -> None:
-        loop = asyncio.get_running_loop()
-        judged_s = loop.time()
-        while True:
-            await asyncio.sleep(JUDGE_S)
-            window_s, judged_s = loop.time() - judged_s, loop.time()
-            for line, load in self.loads.items():
-                self._judge(line, load, window_s)
-
-    def _judge(self, line: str, load: LineLoad, window_s: float) -> None:
-        pollers = [poller for poller in self.pollers.values() if poller.device.config.line == line]
-        for poller in pollers:
-            poller.bus_time.close_window(poller.held_s, window_s)
-        change = load.judge(
-            window_s,
-            sum(poller.need or 0.0 for poller in pollers),
-            sum(poller.held_s for poller in pollers),
-            sum(poller.plan.dropped for poller in pollers),
-        )
-        if change is None:
-            return
-        facts = {"line": line, "needs": round(load.need, 2), "carries": round(load.carries, 2)}
-        if change == "short":
-            costly = sorted(pollers, key=lambda poller: poller.need or 0.0, reverse=True)
-            _log.warning("cycle too short", **facts, costliest=[poller.device.id for poller in costly[:3]])
-        else:
-            _log.info("cycle long enough", **facts)
-
-    def line_status(self) -> list[dict[str, object]]:
-        """Return how far each line is used."""
-        return [
-            {
-                "line": line,
-                "share": round(load.share, 4),
-                "needs": round(load.need, 4),
-                "carries": round(load.carries, 4),
-                "cycle_too_short": load.too_short,
-            }
-            for line, load in self.loads.items()
-        ]
 
     def _stuck(self, now_s: float) -> bool:
         """Return whether some line has work and has finished none of it for far longer than its time-outs allow."""

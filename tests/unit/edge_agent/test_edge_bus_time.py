@@ -142,7 +142,7 @@ def test_the_poller_says_that_a_cycle_is_too_short_and_that_it_is_over() -> None
 
     async def scenario() -> None:
         await run_for(300.0, poller.run())
-        assert poller.loads["bus"].too_short
+        assert poller.line_loads.loads["bus"].too_short
         for _, driver in made:
             driver.answer_s = 0.1
         await run_for(300.0, poller.run())
@@ -153,7 +153,7 @@ def test_the_poller_says_that_a_cycle_is_too_short_and_that_it_is_over() -> None
     assert [entry["event"] for entry in said] == ["cycle too short", "cycle long enough"]
     assert said[0]["line"] == "bus"
     assert said[0]["needs"] == pytest.approx(1.2, abs=0.02)
-    (load,) = poller.line_status()
+    (load,) = poller.line_loads.status()
     assert load["share"] == pytest.approx(0.3, abs=0.03)
     assert load["needs"] == pytest.approx(0.3, abs=0.02)
     for device in poller.status(clock.monotonic_ms()):
@@ -175,7 +175,7 @@ def test_a_silent_device_makes_no_cycle_too_short() -> None:
     assert [entry for entry in logs if str(entry["event"]).startswith("cycle")] == []
     needs = {device["device"]: device["bus_need"] for device in poller.status(clock.monotonic_ms())}
     assert needs == {"good": pytest.approx(0.2), "dead": None}
-    assert poller.loads["bus"].need == pytest.approx(0.2)
+    assert poller.line_loads.loads["bus"].need == pytest.approx(0.2)
 
 
 def status(lines: int, devices: int) -> dict[str, Any]:
