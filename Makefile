@@ -38,9 +38,9 @@ servers: $(VENV)/.dev ## Mosquitto and InfluxDB for the tests, unpacked into .se
 bench: $(VENV)/.dev servers ## the figures that README quotes
 	@$(PY) -m bench
 
-schema: $(VENV)/.dev ## write docs/schema and docs/configuration.md again from the models
+schema: $(VENV)/.dev ## write docs/schema, docs/configuration.md and docs/devices.md again
 	@$(PY) -m contract docs/schema
-	@$(PY) -m config docs/configuration.md
+	@$(PY) -m config docs
 
 # One resolution for Python 3.11 and later on every platform; the hashes cover every published file of a version,
 # so the same lock serves 64-bit and 32-bit ARM. Pins stay as they are unless UPGRADE=1 (or UPGRADE=<package>).

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from config.__main__ import main
 from config.agent import AgentConfig, Mqtt, SerialLine
+from config.devices_page import devices_page
+from config.profile import shipped_profiles
 from config.reference import reference
 
 PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
@@ -35,7 +37,14 @@ def test_the_page_has_every_key_of_the_agent() -> None:
     assert "| `gateway` | name | **needed** |" in text
 
 
-def test_the_command_writes_the_page(tmp_path: Path) -> None:
-    assert main([str(tmp_path / "page.md")]) == 0
-    assert (tmp_path / "page.md").read_text(encoding="utf-8") == reference()
+def test_the_command_writes_the_pages(tmp_path: Path) -> None:
+    assert main([str(tmp_path)]) == 0
+    assert (tmp_path / "configuration.md").read_text(encoding="utf-8") == reference()
+    assert (tmp_path / "devices.md").read_text(encoding="utf-8") == devices_page()
     assert main(["--help"]) == 2
+
+
+def test_the_page_of_devices_is_that_of_the_profiles() -> None:
+    text = PAGE.with_name("devices.md").read_text(encoding="utf-8")
+    assert text == devices_page(), "docs/devices.md is old: run `python -m config`"
+    assert all(f"| `{name}` |" in text for name in shipped_profiles())
