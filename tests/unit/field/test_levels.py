@@ -74,6 +74,18 @@ def test_a_radar_whose_own_level_is_left_out_gives_one_by_the_place() -> None:
     assert (block.keys, block.values) == (("level",), (0.65,))
 
 
+def test_a_wind_in_tenths_is_set_right_by_its_place() -> None:
+    device = {
+        "profile": "renke-rs-fsxcs",
+        "points": ["wind_speed"],
+        "adjust": {"wind_speed": {"scale": 10, "high": 60}},
+    }
+    # A station of the other year shows 3.2 m/s as 32: a tenth of what the profile takes it for.
+    block = read("renke-rs-fsxcs", device, {"wind_speed": 0.32})
+    assert (block.keys, block.values) == (("wind_speed",), (3.2,))
+    assert read("renke-rs-fsxcs", device, {"wind_speed": 6.1}).causes == {"wind_speed": Cause.RANGE}
+
+
 def test_a_field_of_a_serial_instrument_is_adjusted_alike() -> None:
     distance = FieldPoint(key="distance", en="d", vi="d", unit="m", field="C.2", low=0, high=20)
     spec = adjusted(distance, Adjust(mounting_height_m=6.0))
