@@ -117,7 +117,7 @@ class DeviceAverages:
         device: The device's name.
         points: What is averaged.
         periods_s: Lengths of the periods, in seconds.
-        late: Samples older than the period that was open.
+        late: Blocks that came after a period of theirs had ended; they count nowhere.
     """
 
     device: str
@@ -128,7 +128,7 @@ class DeviceAverages:
     _speeds: dict[str, str] = field(default_factory=dict)
     _ends: dict[int, int] = field(default_factory=dict)
     _next_end_ms: int | None = None
-    _newest_ms: int = 0
+    _newest_monotonic_ms: int = 0
     _restarts: int = 0
 
     def __post_init__(self) -> None:
@@ -149,6 +149,7 @@ class DeviceAverages:
     def forget(self) -> None:
         """Give up the open periods: the time is not known any more."""
         self._next_end_ms = None
+        self._ends.clear()
         self._clear(self.periods_s)
 
     def observe(self, block: Block, time_ms: int) -> list[Block]:
@@ -158,10 +159,11 @@ class DeviceAverages:
             block: After it was judged: only what is good counts.
             time_ms: When it was observed, milliseconds since 1970 UTC.
         """
-        ended = self.advance(time_ms, block.monotonic_ms)
-        if time_ms < self._newest_ms - LATE_MS:
+        if block.monotonic_ms < self._newest_monotonic_ms and self._is_before(time_ms):
+            # A read whose last requests ran into their time-outs: its good answers are older than the period's end.
             self.late += 1
-        self._newest_ms = time_ms
+            return []
+        ended = self.advance(time_ms, block.monotonic_ms)
         values = dict(zip(block.keys, block.values, strict=True))
         for key, value in values.items():
             point = self._made.get(key)
@@ -180,10 +182,11 @@ class DeviceAverages:
             monotonic_ms: The same moment on the boot clock.
             wait_ms: How long past its end a period is still kept open.
         """
+        self._newest_monotonic_ms = max(self._newest_monotonic_ms, monotonic_ms)
         if self._next_end_ms is None:
             self._open(time_ms)
             return []
-        if time_ms < self._next_end_ms + wait_ms and not self._is_set_back(time_ms):
+        if time_ms < self._next_end_ms + wait_ms and not self._is_before(time_ms):
             return []
         rows: dict[int, list[tuple[str, float | None, Cause]]] = {}
         for period_s, end_ms in list(self._ends.items()):
@@ -201,7 +204,8 @@ class DeviceAverages:
             self._block(end_ms, monotonic_ms - (time_ms - end_ms), values) for end_ms, values in sorted(rows.items())
         ]
 
-    def _is_set_back(self, time_ms: int) -> bool:
+    def _is_before(self, time_ms: int) -> bool:
+        """Return whether a time lies before the beginning of an open period."""
         return any(time_ms < end_ms - period_s * 1000 for period_s, end_ms in self._ends.items())
 
     def _open(self, time_ms: int) -> None:

@@ -52,6 +52,7 @@ class CounterSteps:
     _odd: float = 0.0
     _odd_polls: int = 0
     _before_drop: float | None = None
+    _before_ms: int = 0
     _drop_to: float = 0.0
     _since_drop: float = 0.0
 
@@ -67,7 +68,7 @@ class CounterSteps:
             return self._follow(value, monotonic_ms, restarts, 0.0)
         elapsed_ms = max(1, monotonic_ms - self._last_ms)
         rise = value - self._last
-        if rise >= 0 and self._is_returned(value, rise):
+        if rise >= 0 and self._is_returned(value, rise, monotonic_ms):
             return self._return(value, monotonic_ms, restarts)
         if rise >= 0 and self._is_possible(rise, elapsed_ms):
             return self._follow(value, monotonic_ms, restarts, rise)
@@ -96,16 +97,19 @@ class CounterSteps:
         margin = NEAR_ROLL_OVER * self.rolls_over_at
         return self._last >= self.rolls_over_at - margin and value <= margin
 
-    def _is_returned(self, value: float, rise: float) -> bool:
+    def _is_returned(self, value: float, rise: float, monotonic_ms: int) -> bool:
         """Return whether the count is back where it was before a drop, in one step: the drop was none."""
         if self._before_drop is None or self._last is None:
             return False
-        return self._last < self._before_drop <= value and rise >= 0.5 * (self._before_drop - self._drop_to)
+        is_there = self._last < self._before_drop <= value and rise >= 0.5 * (self._before_drop - self._drop_to)
+        return is_there and self._is_possible(value - self._before_drop, monotonic_ms - self._before_ms)
 
     def _return(self, value: float, monotonic_ms: int, restarts: int) -> Step:
         before = self._before_drop or 0.0
         amount = max(0.0, value - before - self._since_drop)
         self._before_drop = None
+        # What is booked was drawn since the last reading before the drop.
+        self._last_ms = self._before_ms
         return self._follow(value, monotonic_ms, restarts, amount, is_certain=False)
 
     def _restart(self, value: float, monotonic_ms: int, restarts: int, elapsed_ms: int) -> Step:
@@ -113,7 +117,7 @@ class CounterSteps:
         # From 0 on it counted again; but only a rating tells a reset counter from another meter with another count.
         from_zero = dropped and self.greatest_rate is not None and self._is_possible(value, elapsed_ms)
         amount = value if from_zero else 0.0
-        self._before_drop = self._last if dropped else None
+        self._before_drop, self._before_ms = (self._last if dropped else None), self._last_ms
         self._drop_to, self._since_drop = value, 0.0
         return self._follow(value, monotonic_ms, restarts, amount, is_certain=False)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from config.points import PointSpec
@@ -153,29 +153,25 @@ class PointJudge:
             monotonic_ms: When, on the boot clock.
             is_good: Whether nothing else speaks against it; only such values are what a rate is measured from.
         """
-        flat = self._is_flat(value, monotonic_ms)
-        fast = self.max_rate is not None and self._is_fast(float(value), monotonic_ms)
-        if is_good and not flat and not fast:
-            self._good, self._good_ms = (None if isinstance(value, str) else float(value)), monotonic_ms
-        return Cause.RATE if fast else Cause.FLAT if flat else Cause.OK
+        flat = self.flat_after_ms is not None and self._is_flat(value, monotonic_ms, self.flat_after_ms)
+        if self.max_rate is not None and not isinstance(value, str):
+            if self._good is not None:
+                elapsed_ms = max(1, monotonic_ms - self._good_ms)
+                # Sums of floats: a change of exactly the rate is not faster than the rate.
+                if abs(value - self._good) * 1000 > self.max_rate * elapsed_ms * (1 + 1e-9):
+                    return Cause.RATE
+            if is_good and not flat:
+                self._good, self._good_ms = value, monotonic_ms
+        return Cause.FLAT if flat else Cause.OK
 
-    def _is_fast(self, value: float, monotonic_ms: int) -> bool:
-        if self._good is None or self.max_rate is None:
-            return False
-        elapsed_s = max(1, monotonic_ms - self._good_ms) / 1000
-        # Sums of floats: a change of exactly the rate is not faster than the rate.
-        return abs(value - self._good) > self.max_rate * elapsed_s * (1 + 1e-9)
-
-    def _is_flat(self, value: Value, monotonic_ms: int) -> bool:
-        if self.flat_after_ms is None:
-            return False
+    def _is_flat(self, value: Value, monotonic_ms: int, flat_after_ms: float) -> bool:
         if value != self._flat:
             self._flat, self._flat_ms, self._seen_ms = value, 0, monotonic_ms
             return False
         if self._seen_ms is not None:
             self._flat_ms += max(0, monotonic_ms - self._seen_ms)
         self._seen_ms = monotonic_ms
-        return self._flat_ms >= self.flat_after_ms
+        return self._flat_ms >= flat_after_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +215,16 @@ class DeviceJudge:
         if overall is not Cause.OK:
             self._forget()
         values, causes = list(block.values), dict(block.causes)
+        is_believed, now_ms = overall is Cause.OK, block.monotonic_ms
         for index, key, point in plan.judged:
-            self._judge(point, index, key, values, causes, block, time_ms, is_believed=overall is Cause.OK)
+            value = values[index]
+            if value is None or point.corrections or key in causes or not is_believed:
+                self._judge(point, index, key, values, causes, block, time_ms, is_believed=is_believed)
+            elif (verdict := point.verdict(value, now_ms, is_good=True)) is not Cause.OK:
+                causes[key] = verdict
+        if is_believed and not plan.raw_keys and len(causes) == len(block.causes):
+            # Most blocks: a copy would cost as much as the judgement.
+            return block if causes == block.causes else replace(block, causes=causes)
         judged = Block(
             device=block.device,
             observed_at_ms=block.observed_at_ms,

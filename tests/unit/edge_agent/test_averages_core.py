@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -123,8 +124,30 @@ def test_a_clock_that_is_set_back_begins_the_period_anew() -> None:
     made = averages(spec("t"))
     blocks = [block(3600 + second, t=9.0) for second in range(0, 50, 5)]
     blocks += [block(second, t=1.0) for second in range(0, 65, 5)]
-    assert told(made, blocks) == [(60.0, {"t_avg_60s": 1.0}, {})]
+    clock = iter(range(0, 10**9, 5000))
+    rising = [replace(one, monotonic_ms=next(clock)) for one in blocks]
+    assert told(made, rising) == [(60.0, {"t_avg_60s": 1.0}, {})]
+    assert made.late == 0
+
+
+def test_a_read_that_ends_after_its_period_was_closed_is_counted_as_late_and_ends_nothing_again() -> None:
+    made = averages(spec("t"))
+    for second in range(0, 55, 5):
+        made.observe(block(second, t=2.0), HOUR_MS + second * 1000)
+    assert len(made.advance(HOUR_MS + 65_000, 5_065_000, wait_ms=LATE_MS)) == 1
+    late = block(59.9, t=1e6)
+    assert made.observe(late, late.observed_at_ms) == []
     assert made.late == 1
+    ended = told(made, [block(second, t=3.0) for second in range(70, 125, 5)])
+    assert ended == [(120.0, {"t_avg_60s": 3.0}, {})]
+
+
+def test_a_sample_of_the_next_period_ends_the_last_one_although_the_clock_was_looked_at_since() -> None:
+    made = averages(spec("t"))
+    for second in range(0, 60, 5):
+        made.observe(block(second, t=2.0), HOUR_MS + second * 1000)
+    assert made.advance(HOUR_MS + 60_500, 5_060_500, wait_ms=LATE_MS) == []
+    assert told(made, [block(60.1, t=1e6)]) == [(60.0, {"t_avg_60s": 2.0}, {})]
 
 
 def test_while_the_time_is_not_known_nothing_is_averaged() -> None:
