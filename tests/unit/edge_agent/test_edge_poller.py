@@ -325,3 +325,32 @@ def test_a_chattering_supply_input_leaves_the_line_to_the_others() -> None:
     # A twentieth, and a window of haste every two minutes.
     assert cost_s <= 0.05 * 3600 + (3600 / 120 + 4) * 10 + 6
     assert len(board_driver.reads) >= 3300
+
+
+def test_a_point_has_an_interval_of_its_own_beside_its_class() -> None:
+    clock = VirtualClock()
+    device, driver = memory_device(clock, [POWER, spec("t", poll="fast", interval_s=12)])
+    poll_for(clock, 60.5, device)
+    assert {key: sum(key in keys for _, keys in driver.reads) for key in ("p", "t")} == {"p": 13, "t": 6}
+
+
+def test_what_is_read_once_is_read_again_when_the_device_was_away() -> None:
+    clock = VirtualClock()
+    device, driver = memory_device(clock, [POWER, spec("serial", poll="once")])
+    sink = Sink()
+    found: list[float] = []
+    poller = Poller((device,), clock, sink, lambda _device: found.append(clock.now_s))
+
+    async def away() -> None:
+        await asyncio.sleep(100.0)
+        driver.error = silent()
+        await asyncio.sleep(60.0)
+        driver.error = None
+        await asyncio.sleep(1000.0)
+
+    run_virtual(clock, run_for(400.0, poller.run(), away()))
+    once = [at_s for at_s, keys in driver.reads if "serial" in keys]
+    assert len(once) == 2
+    assert len(found) == 2
+    assert found[0] <= once[0]
+    assert found[1] <= once[1] < found[1] + 5.0
