@@ -33,6 +33,8 @@ class DeviceLimits(StrictModel):
         max_hole_bits: The same for coils and inputs.
         gap_s: Least time between its reply and the next request to it, in seconds.
         forbidden: Address ranges [table, first, last] that no read may touch.
+        blocks: Address ranges [table, first, last] that are read whole or not at all: some devices answer to no other
+            request.
     """
 
     max_registers: Annotated[int, Field(ge=1, le=125)] = 125
@@ -41,6 +43,7 @@ class DeviceLimits(StrictModel):
     max_hole_bits: Annotated[int, Field(ge=0, le=1998)] = 64
     gap_s: Annotated[float, Field(ge=0, le=10)] = 0.0
     forbidden: tuple[tuple[Table, int, int], ...] = ()
+    blocks: tuple[tuple[Table, int, int], ...] = ()
 
 
 class Condition(StrictModel):

@@ -15,6 +15,7 @@ from config.points import Table
 from config.profile import DeviceLimits
 
 FUNCTION_OF: Final[dict[Table, int]] = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
+Block = tuple[Table, int, int]
 BIT_TABLES: Final = frozenset({"coil", "discrete"})
 
 
@@ -61,7 +62,7 @@ class ReadRequest:
         count: Bits or registers.
         positions: Which of the planned points it fetches, by their place in the plan's input.
         offsets: Where each of them begins, in bits or registers from `address`.
-        holes: How many bits or registers it fetches that nobody wants.
+        holes: How many bits or registers it fetches that nobody wants, those of a block that is read whole left out.
     """
 
     table: Table
@@ -89,22 +90,31 @@ def plan_reads(
         across_holes: Whether a read may fetch what nobody wants, up to the limits' holes.
 
     Returns:
-        Requests by table and address; each point whole in exactly one. None touches a forbidden range.
+        Requests by table and address; each point whole in exactly one. None touches a forbidden range. What lies in a
+        block comes by a read of the whole block.
 
     Raises:
-        ValueError: A point is wider than the limits, or touches a forbidden range.
+        ValueError: A point is wider than the limits, touches a forbidden range, or lies half in a block.
     """
     for point in points:
         _check(point, limits)
+    blocks = [_block_of(point, limits) for point in points]
     forbidden = _Forbidden(limits)
     order = sorted(range(len(points)), key=lambda place: (FUNCTION_OF[points[place].table], points[place].address))
     groups: list[list[int]] = []
     first = end = 0
     for place in order:
         point = points[place]
+        if blocks[place] is not None:
+            if groups and place not in alone and groups[-1][-1] not in alone and blocks[groups[-1][0]] == blocks[place]:
+                groups[-1].append(place)
+            else:
+                groups.append([place])
+            continue
         hole = _hole(point.table, limits) if across_holes else 0
         if (
             groups
+            and blocks[groups[-1][0]] is None
             and place not in alone
             and groups[-1][-1] not in alone
             and points[groups[-1][0]].table == point.table
@@ -117,15 +127,16 @@ def plan_reads(
         else:
             groups.append([place])
             first, end = point.address, point.address + point.width
-    return tuple(_request(points, group) for group in groups)
+    return tuple(_request(points, group, blocks[group[0]]) for group in groups)
 
 
 class _Forbidden:
-    """The forbidden ranges of a device, by table and address."""
+    """The ranges of a device that no hole may touch, by table and address."""
 
     def __init__(self, limits: DeviceLimits) -> None:
         self._ranges: dict[Table, list[tuple[int, int]]] = {}
-        for table, first, last in sorted(limits.forbidden, key=lambda one: one[1]):
+        # A hole is read over a block no more than over what is forbidden.
+        for table, first, last in sorted((*limits.forbidden, *limits.blocks), key=lambda one: one[1]):
             self._ranges.setdefault(table, []).append((first, last))
 
     def touches(self, table: Table, first: int, end: int) -> bool:
@@ -151,7 +162,23 @@ def _check(point: Wanted, limits: DeviceLimits) -> None:
             raise ValueError(f"point '{point.key}' lies in the forbidden {table} range {first} to {last}")
 
 
-def _request(points: Sequence[Wanted], group: list[int]) -> ReadRequest:
+def _block_of(point: Wanted, limits: DeviceLimits) -> Block | None:
+    for table, first, last in limits.blocks:
+        if table != point.table or point.address > last or point.address + point.width <= first:
+            continue
+        if last - first >= _limit(table, limits):
+            raise ValueError(f"the block {first} to {last} is longer than the device gives at once")
+        if point.address < first or point.address + point.width > last + 1:
+            raise ValueError(f"point '{point.key}' lies half in the block {first} to {last}")
+        return table, first, last
+    return None
+
+
+def _request(points: Sequence[Wanted], group: list[int], block: Block | None) -> ReadRequest:
+    if block is not None:
+        table, begin, last = block
+        offsets = tuple(points[place].address - begin for place in group)
+        return ReadRequest(table, begin, last - begin + 1, tuple(group), offsets)
     first = end = points[group[0]].address
     holes = 0
     for place in group:

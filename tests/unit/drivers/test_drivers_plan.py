@@ -104,3 +104,35 @@ def test_the_meter_takes_eight_requests_without_holes_and_five_with() -> None:
         ("0xe0", 2),
         ("0x156", 2),
     ]
+
+
+BLOCK = DeviceLimits(blocks=(("holding", 10, 19), ("holding", 24, 25)))
+
+
+def test_what_lies_in_a_block_comes_by_a_read_of_the_whole_block() -> None:
+    (request,) = plan_reads([at(14, "float32"), at(11)], BLOCK)
+    assert (request.address, request.count, request.holes) == (10, 10, 0)
+    assert (request.positions, request.offsets) == ((1, 0), (1, 4))
+    # Nothing of it is read along with its neighbours, nor over it.
+    points = [at(9), at(12), at(20), at(23), at(24), at(26)]
+    assert shapes(points, BLOCK) == [
+        ("holding", 9, 1),
+        ("holding", 10, 10),
+        ("holding", 20, 4),
+        ("holding", 24, 2),
+        ("holding", 26, 1),
+    ]
+    assert shapes([at(23), at(26)], BLOCK) == [("holding", 23, 1), ("holding", 26, 1)]
+    assert shapes([at(12, table="input")], BLOCK) == [("input", 12, 1)]
+
+
+def test_a_point_of_a_block_that_stands_alone_reads_it_whole_for_itself() -> None:
+    points = [at(10), at(12), at(19)]
+    assert shapes(points, BLOCK, alone=(1,)) == [("holding", 10, 10)] * 3
+
+
+def test_half_a_block_and_one_too_long_are_refused() -> None:
+    with pytest.raises(ValueError, match="'p19' lies half in the block 10 to 19"):
+        plan_reads([at(19, "float32")], BLOCK)
+    with pytest.raises(ValueError, match="longer than the device gives"):
+        plan_reads([at(12)], BLOCK.model_copy(update={"max_registers": 9}))
