@@ -25,7 +25,7 @@ class Step:
     Attributes:
         amount: In the counter's unit, 0 or more.
         since_ms: How much time it spans, in milliseconds; 0 for the first reading.
-        is_certain: Whether the counter simply went on; not after a reset whose gap cannot be known.
+        is_certain: Whether the counter simply went on; not with the first reading, nor across a reset.
     """
 
     amount: float
@@ -65,7 +65,8 @@ class CounterSteps:
             restarts: How often the device was found so far: more than before is evidence of a restart.
         """
         if self._last is None:
-            return self._follow(value, monotonic_ms, restarts, 0.0)
+            # What the period had before this reading is not known.
+            return self._follow(value, monotonic_ms, restarts, 0.0, is_certain=False)
         elapsed_ms = max(1, monotonic_ms - self._last_ms)
         rise = value - self._last
         if rise >= 0 and self._is_returned(value, rise, monotonic_ms):
