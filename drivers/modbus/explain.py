@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from config.language import Language
 from config.points import RegisterPoint, Table
 from config.profile import ModbusProfile
-from contract.reading import Cause, Value
 from drivers.base import Framing
 from drivers.errors import DriverError, FrameError
 from drivers.modbus import frames
 from drivers.modbus.ascii_frames import END, MAX_ASCII_FRAME, START, lrc8
+from drivers.modbus.compound import parts_of
+from drivers.modbus.explain_points import PointInFrame, points_in
 from drivers.modbus.explain_texts import TEXTS
 from drivers.modbus.framings import EXCHANGES
-from drivers.modbus.plan import FUNCTION_OF
-from drivers.modbus.values import decode
+from drivers.modbus.plan import BIT_TABLES, FUNCTION_OF, Wanted
 
-ORDERS: Final = ("ABCD", "CDAB", "BADC", "DCBA")
 Direction = Literal["request", "reply", "unknown"]
 _TABLE_OF: Final[dict[int, Table]] = {
     **{function: table for table, function in FUNCTION_OF.items()},
@@ -51,29 +50,6 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PointInFrame:
-    """One point as the frame has it.
-
-    Attributes:
-        data: Its bytes as they came, in hexadecimal digits; empty for bits.
-        value: In `unit`; None if the cause is not OK.
-        unchecked: The same without regard to the point's range; None only for NaN and infinity.
-        other_orders: The same in the other word orders, for values over several registers.
-    """
-
-    key: str
-    en: str
-    vi: str
-    unit: str
-    address: int
-    data: str
-    value: Value | None
-    cause: Cause
-    unchecked: Value | None
-    other_orders: Mapping[str, Value | None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """One way to read an answer.
 
@@ -91,7 +67,7 @@ class Candidate:
     @property
     def plausible(self) -> bool:
         """Whether every value lies in its point's range."""
-        return all(point.cause is Cause.OK for point in self.points)
+        return all(point.plausible for point in self.points)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,18 +312,24 @@ def _candidates(
     table = _TABLE_OF.get(function)
     if table is None or not data:
         return ()
-    points = sorted((point for point in profile.points if point.table == table), key=lambda point: point.address)
-    bits = table in {"coil", "discrete"}
+    bits = table in BIT_TABLES
     if address is not None:
         whole = count if bits and count is not None else len(data) // (1 if bits else 2)
         windows: Iterable[tuple[int, int]] = ((address, whole),)
     else:
-        windows = _windows(points, len(data) * 8 if bits else len(data) // 2, bits=bits)
-    found = (_candidate(table, points, first, size, data) for first, size in windows)
+        wanted = [part for point in profile.points if point.table == table for part in _wanted(point)]
+        wanted.sort(key=lambda part: part.address)
+        windows = _windows(wanted, len(data) * 8 if bits else len(data) // 2, bits=bits)
+    found = (_candidate(profile, table, first, size, data) for first, size in dict.fromkeys(windows))
     return tuple(candidate for candidate in found if candidate.points)
 
 
-def _windows(points: list[RegisterPoint], size: int, *, bits: bool) -> Iterable[tuple[int, int]]:
+def _wanted(point: RegisterPoint) -> Sequence[Wanted]:
+    """Return the runs of registers that a driver asks for to read a point."""
+    return [part.span for part in parts_of(point)] if point.companions else [point]
+
+
+def _windows(points: Sequence[Wanted], size: int, *, bits: bool) -> Iterable[tuple[int, int]]:
     """Yield address and count of every contiguous run of points that an answer of this size can hold."""
     for first, start in enumerate(points):
         end = start.address
@@ -365,43 +347,17 @@ def _windows(points: list[RegisterPoint], size: int, *, bits: bool) -> Iterable[
             yield start.address, longest
 
 
-def _candidate(table: Table, points: list[RegisterPoint], first: int, size: int, data: bytes) -> Candidate:
-    inside = (point for point in points if first <= point.address and point.address + point.width <= first + size)
-    shown = tuple(found for point in inside if (found := _point(point, point.address - first, data)))
-    return Candidate(table=table, address=first, count=size, points=shown)
+def _candidate(profile: ModbusProfile, table: Table, first: int, size: int, data: bytes) -> Candidate:
+    def words(address: int, count: int) -> bytes | None:
+        start = 2 * (address - first)
+        inside = first <= address and address + count <= first + size
+        part = data[start : start + 2 * count] if inside else b""
+        return part if len(part) == 2 * count else None
 
-
-def _point(spec: RegisterPoint, offset: int, data: bytes) -> PointInFrame | None:
-    value: Value | None
-    unchecked: Value | None
-    others: dict[str, Value | None] = {}
-    part = b""
-    if spec.type == "bool":
-        if offset >= 8 * len(data):
+    def bit(address: int) -> bool | None:
+        offset = address - first
+        if not 0 <= offset < min(size, 8 * len(data)):
             return None
-        value = unchecked = bool(data[offset // 8] >> offset % 8 & 1)
-        cause = Cause.OK
-    else:
-        part = data[2 * offset : 2 * (offset + spec.width)]
-        if len(part) < 2 * spec.width:
-            return None
-        value, cause = decode(spec, part)
-        unchecked = _in_order(spec, spec.order, part)
-        if spec.width > 1:
-            others = {order: _in_order(spec, order, part) for order in ORDERS if order != spec.order}
-    return PointInFrame(
-        key=spec.key,
-        en=spec.en,
-        vi=spec.vi,
-        unit=spec.unit,
-        address=spec.address,
-        data=part.hex(" "),
-        value=value,
-        cause=cause,
-        unchecked=unchecked,
-        other_orders=others,
-    )
+        return bool(data[offset // 8] >> offset % 8 & 1)
 
-
-def _in_order(spec: RegisterPoint, order: str, data: bytes) -> Value | None:
-    return decode(spec.model_copy(update={"order": order, "low": None, "high": None}), data)[0]
+    return Candidate(table=table, address=first, count=size, points=points_in(profile.points, table, words, bit))

@@ -72,6 +72,45 @@ TEXTS: Final = Texts(
             "the frame does not say which address it is of: {found} readings are possible; give the request",
             "khung không cho biết địa chỉ: có {found} cách đọc; hãy cung cấp khung yêu cầu",
         ),
+        "registers_count": (
+            "{found} registers; give 1 to {wanted}, such as 40001=17234,40002=0x4366",
+            "có {found} thanh ghi; hãy ghi từ 1 đến {wanted}, ví dụ 40001=17234,40002=0x4366",
+        ),
+        "register_form": (
+            "'{found}' has no value; write 40001=17234 or input:0x0000=0x4366",
+            "'{found}' thiếu giá trị; hãy ghi 40001=17234 hoặc input:0x0000=0x4366",
+        ),
+        "register_place": (
+            (
+                "'{found}' is no register: five or six digits from 0, 1, 3 or 4 on (40001), or table and wire address "
+                "(holding:0x0000, input:, coil:, discrete:)"
+            ),
+            (
+                "'{found}' không phải thanh ghi: năm hoặc sáu chữ số bắt đầu bằng 0, 1, 3 hoặc 4 (40001), hoặc bảng và "
+                "địa chỉ trên dây (holding:0x0000, input:, coil:, discrete:)"
+            ),
+        ),
+        "register_value": (
+            "'{found}': a register holds 0 to 65535 (or -32768 to 32767)",
+            "'{found}': thanh ghi chứa 0 đến 65535 (hoặc -32768 đến 32767)",
+        ),
+        "register_state": (
+            "'{found}': a coil or input is 0 or 1",
+            "'{found}': coil hoặc ngõ vào chỉ là 0 hoặc 1",
+        ),
+        "register_twice": ("'{found}' is given twice", "'{found}' ghi hai lần"),
+        "register_lacking": (
+            "'{wanted}' lacks {found}",
+            "'{wanted}' còn thiếu {found}",
+        ),
+        "register_unused": (
+            "no point of the profile uses {found}",
+            "không điểm đo nào của hồ sơ dùng {found}",
+        ),
+        "needs": (
+            "depends on {found}, which is not given",
+            "phụ thuộc {found}, chưa có",
+        ),
         "exception_1": ("illegal function", "mã hàm không được hỗ trợ"),
         "exception_2": ("illegal data address", "địa chỉ dữ liệu không hợp lệ"),
         "exception_3": ("illegal data value", "giá trị dữ liệu không hợp lệ"),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from config.language import Texts
+from edge_agent.cli.words_profile import PROFILE
 
 TEXTS: Final = Texts(
-    {
+    PROFILE
+    | {
         "help": (
             "Polls the devices of one gateway, keeps every reading until the centre has it, lights the streets.",
             "Đọc các thiết bị của một tủ, giữ mọi số đo đến khi trung tâm nhận xong, bật tắt đèn theo lịch.",
