@@ -122,15 +122,70 @@ def maintain(
 
 @edge_agent.command(help=TEXTS.text("help_decode"))
 @click.argument("profile")
-@click.option("--hex", "frame", required=True, help=TEXTS.text("help_hex"))
+@click.option("--hex", "frame", help=TEXTS.text("help_hex"))
 @click.option("--request", help=TEXTS.text("help_request"))
+@click.option("--registers", help=TEXTS.text("help_registers"))
 @_json
 @_lang
-def decode(profile: str, frame: str, request: str | None, as_json: bool) -> None:
-    """Explain a captured frame."""
-    from edge_agent.cli.decoding import decode_command
+def decode(profile: str, frame: str | None, request: str | None, registers: str | None, as_json: bool) -> None:
+    """Explain a captured frame, or registers read with another program."""
+    from edge_agent.cli.decoding import decode_command, decode_registers_command, one_of_two
 
-    sys.exit(decode_command(profile, frame, request, as_json=as_json))
+    given = one_of_two(frame, request, registers, as_json=as_json)
+    if registers is None:
+        sys.exit(decode_command(profile, given, request, as_json=as_json))
+    sys.exit(decode_registers_command(profile, given, as_json=as_json))
+
+
+@edge_agent.command(help=TEXTS.text("help_setup"))
+@click.argument("device")
+@click.option("--write", is_flag=True, help=TEXTS.text("help_write"))
+@_config
+@_json
+@_lang
+def setup(device: str, write: bool, config_file: Path, as_json: bool) -> None:
+    """Compare a device's settings with those of its profile."""
+    from edge_agent.cli.setting_up import setup_command
+
+    sys.exit(_interruptible(setup_command, config_file, device, write=write, as_json=as_json))
+
+
+@edge_agent.group(help=TEXTS.text("help_profile"))
+@_lang
+def profile() -> None:
+    """Hold the commands for profiles."""
+
+
+@profile.command("check", help=TEXTS.text("help_profile_check"))
+@click.argument("file")
+@_json
+@_lang
+def profile_check(file: str, as_json: bool) -> None:
+    """Check a profile."""
+    from edge_agent.cli.profile_check import profile_check_command
+
+    sys.exit(profile_check_command(file, as_json=as_json))
+
+
+@profile.command("list", help=TEXTS.text("help_profile_list"))
+@_json
+@_lang
+def profile_list(as_json: bool) -> None:
+    """List the shipped profiles."""
+    from edge_agent.cli.profile_pages import profile_list_command
+
+    sys.exit(profile_list_command(as_json=as_json))
+
+
+@profile.command("show", help=TEXTS.text("help_profile_show"))
+@click.argument("name")
+@_json
+@_lang
+def profile_show(name: str, as_json: bool) -> None:
+    """Show a profile."""
+    from edge_agent.cli.profile_pages import profile_show_command
+
+    sys.exit(profile_show_command(name, as_json=as_json))
 
 
 @edge_agent.command(help=TEXTS.text("help_sdi12"))
