@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +19,7 @@ from contract.state import DeviceMeta, PointMeta
 from edge_agent.core.pulses import Booking, Count, PulseCounter
 from edge_agent.shell.clock import GatewayClock
 from edge_agent.shell.devices import Device, Fleet
+from edge_agent.shell.whole_file import replace_whole
 
 MAX_FILE_BYTES: Final = 64 * 1024
 _log = structlog.get_logger("counters")
@@ -88,18 +88,7 @@ class CountFile:
             OSError: The disk refuses.
         """
         text = json.dumps({"version": 1, "counters": {name: asdict(count) for name, count in counts.items()}})
-        fresh = self._file.with_suffix(".part")
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        with fresh.open("w", encoding="utf-8") as opened:
-            opened.write(text)
-            opened.flush()
-            os.fsync(opened.fileno())
-        fresh.replace(self._file)
-        folder = os.open(self._file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace_whole(self._file, text)
 
 
 def _count(kept: Mapping[str, object]) -> Count:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,8 +17,10 @@ from contract.reading import BAD_CAUSES, Block, Cause
 from edge_agent.core.upkeep import LONGEST_MS, Switch, Upkeep, UpkeepBoard
 from edge_agent.shell.clock import GatewayClock
 from edge_agent.shell.devices import Device, Fleet
+from edge_agent.shell.whole_file import replace_whole
 
-MAX_FILE_BYTES: Final = 256 * 1024
+MAX_FILE_BYTES: Final = 2 * 1024 * 1024
+"""More than all devices of a gateway with the longest reasons take."""
 MAX_REASON: Final = 200
 MAX_BY: Final = 64
 TICK_S: Final = 1.0
@@ -55,13 +56,7 @@ class UpkeepFile:
             OSError: The disk refuses.
         """
         text = json.dumps({"version": 1, "upkeeps": [asdict(one) for one in upkeeps], "levels": levels})
-        fresh = self._file.with_suffix(".part")
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        with fresh.open("w", encoding="utf-8") as opened:
-            opened.write(text)
-            opened.flush()
-            os.fsync(opened.fileno())
-        fresh.replace(self._file)
+        replace_whole(self._file, text)
 
 
 def _upkeep(kept: dict[str, Any]) -> Upkeep:
@@ -110,6 +105,7 @@ class UpkeepDesk:
         for point, level in levels.items():
             self.board.seen(point, level)
         self._kept = (upkeeps, levels)
+        self._turn = asyncio.Lock()
         for upkeep in self.board.upkeeps():
             _log.warning("maintenance goes on after a restart", **asdict(upkeep))
 
@@ -164,15 +160,16 @@ class UpkeepDesk:
             await self._keep()
 
     async def _keep(self) -> bool:
-        kept = (self.board.upkeeps(), dict(self.board.levels()))
-        try:
-            await asyncio.to_thread(self._file.save, *kept)
-        except OSError as error:
-            # The next tick tries again; meanwhile it holds in memory.
-            _log.exception("maintenance not kept", error=str(error))
-            return False
-        self._kept = kept
-        return True
+        async with self._turn:
+            kept = (self.board.upkeeps(), dict(self.board.levels()))
+            try:
+                await asyncio.to_thread(self._file.save, *kept)
+            except OSError as error:
+                # The next tick tries again; meanwhile it holds in memory.
+                _log.exception("maintenance not kept", error=str(error))
+                return False
+            self._kept = kept
+            return True
 
     def status(self) -> list[dict[str, object]]:
         """Return what `edge-agent status` shows: each device that somebody works on."""

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from config.quality import MaintenanceSwitch
 from contract.reading import Block, Cause, Value
+from edge_agent.core.upkeep import Upkeep
 from edge_agent.shell.devices import Fleet
 from edge_agent.shell.upkeep import UpkeepDesk, check_switches
 from tests.unit.edge_agent.virtual_agent import VirtualClock, coil, memory_device, spec
@@ -156,3 +157,27 @@ def test_only_an_input_can_be_a_switch(clock: VirtualClock) -> None:
     for point, word in (("io/t", "no input"), ("io/nope", "no point"), ("x/di8", "no point")):
         with pytest.raises(ValueError, match=word):
             check_switches([MaintenanceSwitch(switch=point, devices=("ph-1",))], fleet)
+
+
+def test_every_device_with_the_longest_reason_comes_back(tmp_path: Path, clock: VirtualClock) -> None:
+    known = tuple(f"device-{number:03}-{'x' * 50}" for number in range(510 + 64))
+    one = desk(tmp_path, clock, known)
+    for name in known[:-1]:
+        one.board.begin(
+            Upkeep(device=name, since_ms=clock.wall_ms(), duration_ms=60_000, reason="ứ" * 200, by="ứ" * 64), 0
+        )
+    assert announce(one, device=known[-1], reason="ứ" * 200, by="ứ" * 64)["kept"] is True
+    assert desk(tmp_path, clock, known).board.active == set(known)
+
+
+def test_announcements_at_the_same_time_leave_a_whole_file(tmp_path: Path, clock: VirtualClock) -> None:
+    one = desk(tmp_path, clock)
+
+    async def together() -> None:
+        requests = [
+            {**REQUEST, "device": name, "reason": "x" * length} for length in (1, 200) for name in ("ph-1", "io")
+        ]
+        await asyncio.gather(*(one.announce(request) for request in requests), one.tick())
+
+    asyncio.run(together())
+    assert desk(tmp_path, clock).board.upkeeps() == one.board.upkeeps()
