@@ -226,3 +226,44 @@ def test_a_point_that_commands_write_is_not_calibrated() -> None:
     device, _ = memory_device(clock, [spec("t", table="holding", writable=True)])
     with pytest.raises(ValueError, match="calibrated"):
         build(clock, replace(device, corrections={"t": (Correction(from_ms=0, a=1.0, b=1.0),)}))
+
+
+def test_a_meter_that_was_away_and_counts_from_zero_books_what_its_rating_allows() -> None:
+    clock = minute_clock()
+    energy = spec("energy", unit="Wh", average="counter")
+    device, driver = memory_device(clock, [energy])
+    driver.values["energy"] = 50_000.0
+    wanted = {"points": ["energy"], "periods_s": [60], "ratings": {"energy": 1.0}}
+    refinement, poller, told = build(clock, configured(device, averages=wanted))
+
+    async def replaced() -> None:
+        await asyncio.sleep(180)
+        driver.error = silent()
+        await asyncio.sleep(40)
+        driver.error = None
+        driver.values["energy"] = 4.0
+        await asyncio.sleep(1000)
+
+    run_virtual(clock, run_for(365, poller.run(), refinement.run(), replaced()))
+    rises = [(value, cause) for _, value, cause in told.of("energy_rise_60s")]
+    assert sum(value for value, _ in rises if isinstance(value, float)) == 4.0
+    assert (4.0, Cause.SUSPECT) in rises
+    assert all(value is None or 0 <= float(str(value)) <= 4 for value, _ in rises)
+
+
+def test_a_meter_that_shows_zero_for_a_moment_books_nothing() -> None:
+    clock = minute_clock()
+    energy = spec("energy", unit="Wh", average="counter")
+    device, driver = memory_device(clock, [energy])
+    driver.values["energy"] = 50_000.0
+    refinement, poller, told = build(clock, configured(device, averages={"points": ["energy"], "periods_s": [60]}))
+
+    async def lies() -> None:
+        await asyncio.sleep(100)
+        driver.values["energy"] = 0.0
+        await asyncio.sleep(30)
+        driver.values["energy"] = 50_003.0
+        await asyncio.sleep(1000)
+
+    run_virtual(clock, run_for(365, poller.run(), refinement.run(), lies()))
+    assert sum(value for _, value, _ in told.of("energy_rise_60s") if isinstance(value, float)) == 3.0
