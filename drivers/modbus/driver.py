@@ -24,7 +24,7 @@ from drivers.modbus.frames import read_pdu, write_coil_pdu, write_registers_pdu
 from drivers.modbus.framings import EXCHANGES, ModbusRequest
 from drivers.modbus.guard import WritePermission, check_request
 from drivers.modbus.plan import FUNCTION_OF, ReadRequest, Wanted, plan_reads
-from drivers.modbus.values import BlockDecoder, Decoded, decode, encode
+from drivers.modbus.values import BlockDecoder, Decoded, decode, decoder_of, encode
 from drivers.texts import TEXTS
 
 MAX_KEPT_PLANS: Final = 64
@@ -38,6 +38,7 @@ class _Read:
         places: Which pieces of the plan it fetches.
         offsets: Where each of them begins, in registers.
         decoder: For a request of plain points alone.
+        run: The points that it fetches, where they stand one after another in the plan.
     """
 
     request: ReadRequest
@@ -45,6 +46,7 @@ class _Read:
     places: tuple[int, ...]
     offsets: tuple[int, ...]
     decoder: BlockDecoder | None
+    run: slice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,7 @@ class _Found:
         payload = read.exchange.payload
         pieces = self.plan.pieces
         if read.decoder is not None:
-            for place, decoded in zip(read.places, read.decoder.decode(payload), strict=True):
-                self._place(pieces[place].point, decoded)
+            self._take_plain(read, read.decoder, payload)
             return
         for place, offset in zip(read.places, read.offsets, strict=True):
             piece = pieces[place]
@@ -106,6 +107,21 @@ class _Found:
                 self._place(piece.point, decode(self.plan.points[piece.point].register, registers))
             else:
                 self.numbers.setdefault(piece.point, {}).update(piece.part.numbers(registers))
+
+    def _take_plain(self, read: _Read, decoder: BlockDecoder, payload: bytes) -> None:
+        run = read.run
+        sound = decoder.sound_values(payload) if run is not None else None
+        if run is not None and sound is not None:
+            self.values[run] = sound
+            return
+        decoded = decoder.decode(payload)
+        if run is not None:
+            values, causes = zip(*decoded, strict=True)
+            if causes.count(Cause.OK) == len(causes):
+                self.values[run] = values
+                return
+        for place, one in zip(read.places, decoded, strict=True):
+            self._place(self.plan.pieces[place].point, one)
 
     def _place(self, point: int, decoded: Decoded) -> None:
         value, cause = decoded
@@ -251,11 +267,12 @@ class ModbusDriver:
         for request in plan_reads(wanted, self._profile.limits, alone, across_holes=self._across_holes):
             fetched = tuple(places[index] for index in request.positions)
             pieces = [plan.pieces[place] for place in fetched]
-            decoder = None
+            decoder, run = None, None
             if all(piece.part is None for piece in pieces):
-                decoder = BlockDecoder([plan.points[piece.point].register for piece in pieces], request.offsets)
+                decoder = decoder_of([plan.points[piece.point].register for piece in pieces], request.offsets)
+                run = _run_of([piece.point for piece in pieces])
             pdu = read_pdu(request.function, request.address, request.count)
-            reads.append(_Read(request, self._kind(self._unit, pdu), fetched, request.offsets, decoder))
+            reads.append(_Read(request, self._kind(self._unit, pdu), fetched, request.offsets, decoder, run))
         return tuple(reads)
 
     def _set_apart(self, key: str) -> None:
@@ -389,3 +406,9 @@ def _wanted(condition: Condition, unit: str, language: Language) -> str:
         return TEXTS.text("wanted_part", language, part=condition.contains)
     high = f"{condition.high:g} {unit}".rstrip()
     return TEXTS.text("wanted_range", language, low=f"{condition.low:g}", high=high)
+
+
+def _run_of(places: Sequence[int]) -> slice | None:
+    """Return the slice of places that stand one after another; None if they do not."""
+    first = places[0]
+    return slice(first, first + len(places)) if list(places) == list(range(first, first + len(places))) else None

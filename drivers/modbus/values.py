@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import operator
 import struct
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from config.points import PointSpec, RegisterPoint
@@ -205,15 +207,40 @@ def encode(spec: RegisterPoint, value: Value) -> bytes:
     return arrange(packed, spec.order)
 
 
+class _Same(tuple[RegisterPoint, ...]):
+    """Points that are the same objects: devices of one type share the points of their profile."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        """Return a hash of which objects these are."""
+        return hash(tuple(map(id, self)))
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether the other has the very same points."""
+        return isinstance(other, _Same) and len(self) == len(other) and all(map(operator.is_, self, other))
+
+
+@lru_cache(maxsize=1024)
+def _made_decoder(specs: _Same, offsets: tuple[int, ...]) -> BlockDecoder:
+    return BlockDecoder(specs, offsets)
+
+
+def decoder_of(specs: Sequence[RegisterPoint], offsets: Sequence[int]) -> BlockDecoder:
+    """Return the decoder of a read request; devices of one type share it, since a city has hundreds of them."""
+    return _made_decoder(_Same(specs), tuple(offsets))
+
+
 class BlockDecoder:
     """Decodes the answers of one read request; made once for each request of a plan."""
 
-    __slots__ = ("_bits", "_converters", "_slices", "_struct")
+    __slots__ = ("_as_they_are", "_bits", "_converters", "_slices", "_struct")
 
     def __init__(self, specs: Sequence[RegisterPoint], offsets: Sequence[int]) -> None:
         self._converters = tuple(converter(spec) for spec in specs)
         self._bits = tuple(offsets) if specs[0].table in {"coil", "discrete"} else None
         self._struct: struct.Struct | None = None
+        self._as_they_are = all(_is_as_it_is(spec) for spec in specs)
         self._slices: tuple[tuple[slice, RegisterPoint], ...] = ()
         if self._bits is not None:
             return
@@ -225,6 +252,10 @@ class BlockDecoder:
                 (slice(2 * offset, 2 * (offset + spec.width)), spec)
                 for spec, offset in zip(specs, offsets, strict=True)
             )
+
+    def sound_values(self, payload: bytes) -> Sequence[Value] | None:
+        """Return the values of an answer whose registers mean just what they hold; None if they must be looked at."""
+        return self._struct.unpack_from(payload) if self._struct is not None and self._as_they_are else None
 
     def decode(self, payload: bytes) -> list[Decoded]:
         """Return value and cause of each point, in the order of the specs.
@@ -242,6 +273,14 @@ class BlockDecoder:
             _decode_with(spec, convert, payload[part])
             for (part, spec), convert in zip(self._slices, self._converters, strict=True)
         ]
+
+
+def _is_as_it_is(spec: RegisterPoint) -> bool:
+    """Return whether every number that its registers can hold is the value itself."""
+    plain = {"uint16", "int16", "uint32", "int32"}
+    limited = spec.low is not None or spec.high is not None or spec.sentinels
+    changed = spec.scale != 1.0 or spec.offset or spec.store_as or spec.labels or spec.bits is not None
+    return spec.type in plain and not limited and not changed
 
 
 def _decode_with(spec: RegisterPoint, convert: Callable[[float], Decoded], registers: bytes) -> Decoded:

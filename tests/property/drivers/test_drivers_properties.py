@@ -15,7 +15,7 @@ from drivers.modbus.explain import explain
 from drivers.modbus.frames import RtuExchange, TcpExchange, crc16, read_pdu, write_coil_pdu
 from drivers.modbus.guard import WritePermission, check_request
 from drivers.modbus.plan import plan_reads
-from drivers.modbus.values import BlockDecoder, decode, encode, shortest_float32
+from drivers.modbus.values import BlockDecoder, decode, decoder_of, encode, shortest_float32
 
 METER = load_modbus_profile("eastron-sdm630")
 RELAY = load_modbus_profile("waveshare-relay-d")
@@ -212,3 +212,27 @@ def test_any_bytes_can_be_explained(frame: bytes, request: bytes | None, profile
     for problem in explained.problems:
         assert problem.text("en")
         assert problem.text("vi")
+
+
+@given(
+    st.lists(st.sampled_from(["uint16", "int16", "uint32", "int32", "float32"]), min_size=1, max_size=8),
+    st.binary(min_size=32, max_size=32),
+    st.booleans(),
+)
+def test_values_taken_as_they_are_are_those_that_were_looked_at(
+    kinds: list[RegisterType], data: bytes, limited: bool
+) -> None:
+    specs, offsets, at = [], [], 0
+    for place, kind in enumerate(kinds):
+        spec = RegisterPoint(
+            key=f"p{place}", en="", vi="", table="holding", address=at, type=kind, low=0 if limited else None
+        )
+        specs.append(spec)
+        offsets.append(at)
+        at += spec.width
+    decoder = decoder_of(specs, offsets)
+    assert decoder is decoder_of(list(specs), tuple(offsets)), "devices of one type share it"
+    sound = decoder.sound_values(data)
+    assert (sound is None) == (limited or "float32" in kinds)
+    if sound is not None:
+        assert decoder.decode(data) == [(value, Cause.OK) for value in sound]
