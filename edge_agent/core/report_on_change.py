@@ -13,6 +13,7 @@ from typing import Final
 
 from config.points import PointSpec
 from contract.reading import Block, Cause, Value
+from edge_agent.core.quality import RAW_SUFFIX
 
 MAX_PLANS: Final = 1024
 _NOTHING: Final = (None, None, 0)
@@ -28,6 +29,7 @@ class _Rule:
 class _Plan:
     always: tuple[int, ...]
     held: tuple[tuple[int, str, _Rule], ...]
+    raw: dict[int, int]
     is_apart: bool
 
 
@@ -36,7 +38,7 @@ class ReportOnChange:
     """What of a device's readings is worth telling.
 
     Attributes:
-        specs: The device's points by key.
+        specs: The device's own points by key, without those that are made of them.
         suppressed: Readings held back so far.
     """
 
@@ -59,6 +61,8 @@ class ReportOnChange:
         if len(fresh) == len(plan.held) and not plan.is_apart:
             return [block]
         self.suppressed += len(plan.held) - len(fresh)
+        # A raw value goes with the calibrated one that it belongs to.
+        fresh = sorted([*fresh, *(plan.raw[index] for index in fresh if index in plan.raw)])
         if plan.is_apart:
             # Urgent points keep their own block: which points are in it must not change from read to read.
             return [_part(block, part) for part in (plan.always, fresh) if part]
@@ -83,12 +87,17 @@ class ReportOnChange:
             for index, key in enumerate(keys)
             if (spec := self.specs.get(key)) is not None and _is_held(spec)
         )
-        indexes = {index for index, _, _ in held}
+        raw = {
+            index: keys.index(key + RAW_SUFFIX)
+            for index, key, _ in held
+            if key + RAW_SUFFIX in keys and key + RAW_SUFFIX not in self.specs
+        }
+        indexes = {index for index, _, _ in held} | set(raw.values())
         always = tuple(index for index in range(len(keys)) if index not in indexes)
         is_apart = any((spec := self.specs.get(keys[index])) is not None and spec.urgent for index in always)
         if len(self._plans) >= MAX_PLANS:
             self._plans.clear()
-        plan = self._plans[keys] = _Plan(always, held, is_apart)
+        plan = self._plans[keys] = _Plan(always, held, raw, is_apart)
         return plan
 
 

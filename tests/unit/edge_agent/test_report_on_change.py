@@ -68,6 +68,19 @@ def test_urgent_points_keep_one_block_whatever_changes_beside_them() -> None:
     assert told == [[("door",), ("t",)], [("door",)], [("door",)]]
 
 
+def test_a_raw_value_is_told_with_the_calibrated_one_and_never_without_it() -> None:
+    on_change = ReportOnChange({"t": spec("t", deadband=0.5, max_silence_s=60), "u": spec("u")})
+    told = [
+        [one.keys for one in on_change.pick(block(second, t=value, u=1.0, t_raw=value * 2))]
+        for second, value in enumerate((20.0, 20.1, 21.0))
+    ]
+    assert told == [[("t", "u", "t_raw")], [("u",)], [("t", "u", "t_raw")]]
+    alone = ReportOnChange({"t": spec("t", max_silence_s=60)})
+    assert [len(alone.pick(block(second, t=1.0, t_raw=2.0))) for second in range(3)] == [1, 0, 0]
+    own = ReportOnChange({"t": spec("t", max_silence_s=60), "t_raw": spec("t_raw")})
+    assert [one.keys for second in range(2) for one in own.pick(block(second, t=1.0, t_raw=2.0))][1] == ("t_raw",)
+
+
 def test_states_and_texts_are_told_when_they_differ() -> None:
     specs = {
         "on": spec("on", table="discrete", type="bool", deadband=5.0, max_silence_s=60),
