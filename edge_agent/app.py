@@ -343,6 +343,7 @@ class Agent:
             found = self._refinement.causes(str(row["device"]))
             bad = row["bad_points"]
             row["bad_points"] = {**found, **(bad if isinstance(bad, dict) else {})}
+            row["quality"] = self._refinement.counted(str(row["device"]))
         return rows
 
     async def _read(self, device_id: object, keys: object) -> dict[str, Any]:

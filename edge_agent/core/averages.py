@@ -142,6 +142,11 @@ class DeviceAverages:
         """The keys of all that it makes."""
         return tuple(period.key for point in self._made.values() for period in point.periods)
 
+    @property
+    def refused(self) -> int:
+        """How many readings of counters were not followed."""
+        return sum(point.steps.refused for point in self._made.values() if point.steps)
+
     def found(self) -> None:
         """Take that the device was found again: it may have begun to count anew."""
         self._restarts += 1

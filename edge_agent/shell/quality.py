@@ -184,6 +184,16 @@ class Refinement:
         stages = self._stages.get(device)
         return {key: str(cause) for key, cause in sorted(stages.causes.items())} if stages else {}
 
+    def counted(self, device: str) -> dict[str, int]:
+        """Return what was held back of a device, what came too late, and which counts were not followed."""
+        stages = self._stages.get(device)
+        on_change, averages = (stages.on_change, stages.averages) if stages else (None, None)
+        return {
+            "unchanged": on_change.suppressed if on_change else 0,
+            "late": averages.late if averages else 0,
+            "refused_counts": averages.refused if averages else 0,
+        }
+
     async def run(self) -> None:
         """End periods at their time, also of devices that are silent, until cancelled."""
         while True:

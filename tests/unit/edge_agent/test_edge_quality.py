@@ -174,6 +174,7 @@ def test_report_on_change_keeps_quiet_and_averages_see_every_sample() -> None:
     assert len(times) == 4
     assert all(60_000 <= later - earlier <= 65_000 for earlier, later in itertools.pairwise(times))
     assert [value for _, value, _ in told.of("t_avg_60s")] == [None, 230.0, 230.0, 230.0]
+    assert refinement.counted("meter") == {"unchanged": 38 - 4, "late": 0, "refused_counts": 0}
 
 
 def test_a_calibrated_point_is_told_with_its_raw_value_and_both_are_described() -> None:
@@ -267,3 +268,4 @@ def test_a_meter_that_shows_zero_for_a_moment_books_nothing() -> None:
 
     run_virtual(clock, run_for(365, poller.run(), refinement.run(), lies()))
     assert sum(value for _, value, _ in told.of("energy_rise_60s") if isinstance(value, float)) == 3.0
+    assert refinement.counted("meter") == {"unchanged": 0, "late": 0, "refused_counts": 6}
