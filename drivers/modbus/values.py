@@ -49,8 +49,11 @@ def shortest_float32(number: float) -> float:
 
     A register's 229.8 is 229.8000030517578 as a double: six bytes of noise in every message.
     """
+    # Seven digits tell many of them apart, eight most, nine all (IEEE 754: 24 bits).
+    short = float(f"{number:.7g}")
+    if _FLOAT32.unpack(_FLOAT32.pack(short))[0] == number:
+        return short
     short = float(f"{number:.8g}")
-    # Eight digits tell most of them apart, nine all (IEEE 754: 24 bits).
     return short if _FLOAT32.unpack(_FLOAT32.pack(short))[0] == number else float(f"{number:.9g}")
 
 
