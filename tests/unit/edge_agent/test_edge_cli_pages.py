@@ -273,7 +273,7 @@ def test_every_example_loads() -> None:
     assert load_document(config.lighting.schedule_file, Schedule).program == "standard"
     assert load_document(EXAMPLES / "collector.yaml", CollectorConfig).city_file == Path("city.yaml")
     assert len(load_document(EXAMPLES / "city.yaml", City).cabinets) == 2
-    known = {"agent", "schedule", "collector", "city", "scenario", "simulator", "traffic-signal"}
+    known = {"agent", "schedule", "collector", "city", "scenario", "simulator", "traffic-signal", "water-station"}
     assert {file.stem for file in EXAMPLES.glob("*.yaml")} == known
 
 
