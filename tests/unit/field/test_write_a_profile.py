@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -93,11 +93,11 @@ def used(key: str) -> set[Any]:
 
 
 def test_no_form_of_a_value_is_left_out() -> None:
-    assert used("order") | {"ABCD"} == set(WordOrder.__args__)  # type: ignore[attr-defined]
-    left_out = set(RegisterType.__args__) - used("type")  # type: ignore[attr-defined]
+    assert used("order") | {"ABCD"} == set(get_args(WordOrder))
+    left_out = set(get_args(RegisterType)) - used("type")
     # The unsigned and signed kinds of one width differ in nothing but the sign.
     assert left_out == {"uint64"}
-    assert set(NumberType.__args__) <= set(RegisterType.__args__)  # type: ignore[attr-defined]
+    assert set(get_args(NumberType)) <= set(get_args(RegisterType))
     for key in (
         "bits",
         "labels",
