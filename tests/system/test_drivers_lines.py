@@ -378,7 +378,8 @@ def test_a_device_that_closes_after_every_answer_is_met_with_a_connection_each()
         server = await asyncio.start_server(connected, "127.0.0.1", 0)
         config = TcpLine(id="tcp", kind="tcp", host="127.0.0.1", port=server.sockets[0].getsockname()[1], timeout_s=5)
         line = TcpConnectionLine(config, SystemClock())
-        device = DeviceConfig(id="relay", line="tcp", unit=1, profile="waveshare-relay-d")
+        polled = tuple(f"{letter}{number}" for letter in ("k", "di") for number in range(1, 9))
+        device = DeviceConfig(id="relay", line="tcp", unit=1, profile="waveshare-relay-d", points=polled)
         allowed = [Allowed(point="relay/k1", low=0, high=1)]
         driver = build_driver(device, load_profile("waveshare-relay-d"), line, SystemClock(), allowed)
         for _ in range(ONE_SHOTS):

@@ -129,7 +129,12 @@ def meter(line: Line) -> Driver:
 
 def relay(line: Line) -> Driver:
     device = DeviceConfig(
-        id="board", profile="waveshare-relay-d", line=line.id, unit=1, names={"di1": "mains_ok", "k1": "contactor"}
+        id="board",
+        profile="waveshare-relay-d",
+        line=line.id,
+        unit=1,
+        names={"di1": "mains_ok", "k1": "contactor"},
+        points=tuple(f"{letter}{number}" for letter in ("k", "di") for number in range(1, 9)),
     )
     allowed = (Allowed(point="board/contactor"), Allowed(point="meter/u1"))
     return build_driver(device, load_modbus_profile("waveshare-relay-d"), line, SystemClock(), allowed)

@@ -53,11 +53,11 @@ def test_a_profile_with_anything_in_its_lines_loads_or_names_the_place(
     lines = list(LINES)
     for place, text, at in changes:
         lines[place] = lines[place][:at] + text + lines[place][at:]
-    found: list[ConfigProblem] = []
+    found: tuple[ConfigProblem, ...] = ()
     try:
         review(load_text("\n".join(lines), Path("mine.yaml"), ModbusProfile))
     except ConfigErrors as error:
         found = error.problems
         # Refused, and nothing to say why: that must not be.
-        found = found or [ConfigProblem(Path("mine.yaml"), 0, 0, "")]
+        found = found or (ConfigProblem(Path("mine.yaml"), 0, 0, ""),)
     assert [one for one in found if one.line < 1 or one.column < 1 or not one.message] == []
