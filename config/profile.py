@@ -135,6 +135,12 @@ class SetupValue(StrictModel):
     en: Annotated[str, Field(min_length=1, max_length=200)]
     vi: Annotated[str, Field(min_length=1, max_length=200)]
 
+    def value_in(self, spec: RegisterPoint) -> Value:
+        """Return the value that is written to its point; a whole number where it can be one."""
+        if isinstance(self.want, bool) or spec.type.startswith("float") or self.want != int(self.want):
+            return self.want
+        return int(self.want)
+
     def why_not(self, spec: RegisterPoint) -> str | None:
         """Return what is wrong with this for its point, None if nothing is."""
         if spec.table not in {"holding", "coil"} or not spec.is_plain:

@@ -39,13 +39,6 @@ class Setting:
         return self.found is not None and self.found == self.wanted.want
 
 
-def value_wanted(setup: SetupValue, spec_type: str) -> Value:
-    """Return the value that is written; a whole number for integer registers."""
-    if isinstance(setup.want, bool) or spec_type.startswith("float"):
-        return setup.want
-    return int(setup.want) if setup.want == int(setup.want) else setup.want
-
-
 class SetupDriver:
     """The settings of one device, read and, one by one, written.
 
@@ -66,7 +59,7 @@ class SetupDriver:
         for key, one in self._wanted.items():
             spec = profile.point(key).model_copy(update={"writable": True})
             if spec.type != "bool":
-                encode(spec, value_wanted(one, spec.type))
+                encode(spec, one.value_in(spec))
             points.append(DevicePoint(key, spec))
             want = float(one.want)
             permissions.append(WritePermission(unit=device.unit, spec=spec, low=want, high=want))
@@ -100,7 +93,7 @@ class SetupDriver:
             DriverError: It was not written, or could not be read back.
         """
         spec = setting.point.register
-        reading: Reading = await self._driver.write(setting.point, value_wanted(setting.wanted, spec.type))
+        reading: Reading = await self._driver.write(setting.point, setting.wanted.value_in(spec))
         return Setting(point=setting.point, wanted=setting.wanted, found=reading.value, cause=reading.cause)
 
 

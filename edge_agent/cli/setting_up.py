@@ -72,6 +72,8 @@ def setup_command(config_file: Path, device_id: str, *, write: bool, as_json: bo
     except UnsupportedError as error:
         text = TEXTS.text("setup_other_device", error=error.text(process_language()))
         fail(ExitCode.REFUSED_FOR_SAFETY, text, "setup", as_json=as_json)
+    except ValueError as error:
+        fail(ExitCode.CONFIG, str(error), "setup", as_json=as_json)
     except DriverError as error:
         code = ExitCode.PORT_BUSY if is_port_busy(error) else ExitCode.NO_ANSWER
         fail(code, error.text(process_language()), "setup", as_json=as_json)

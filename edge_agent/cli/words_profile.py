@@ -73,6 +73,10 @@ PROFILE: Final = {
         "0 passes the probe, and many devices answer 0 where they have nothing: raise low, or inconclusive: [0]",
         "giá trị 0 qua được probe, mà nhiều thiết bị trả 0 ở chỗ trống: tăng low, hoặc ghi inconclusive: [0]",
     ),
+    "setup_value": (
+        "want {want} cannot stand in '{point}' ({type} and its scale)",
+        "want {want} không ghi được vào '{point}' (kiểu {type} và scale)",
+    ),
     "profile_good": (
         "{file}: {name}, {points} points: nothing wrong.",
         "{file}: {name}, {points} điểm đo: không có lỗi.",

@@ -11,6 +11,7 @@ from config.document import Location
 from config.points import RegisterPoint
 from config.profile import Condition, InstrumentProfile, ModbusProfile
 from drivers.modbus.plan import BIT_TABLES, Wanted, plan_reads
+from drivers.modbus.values import encode
 from edge_agent.core.poll_cost import wanted_of
 from edge_agent.core.unit_spelling import SCALED, STORED, spelt
 
@@ -37,7 +38,7 @@ def review(profile: ModbusProfile | InstrumentProfile) -> list[Doubt]:
     """Return all findings, in the order of the file where they have one."""
     doubts = [*_names(profile), *_units(profile)]
     if isinstance(profile, ModbusProfile):
-        doubts += [*_unfetchable(profile), *_overlaps(profile), *_probe(profile)]
+        doubts += [*_unfetchable(profile), *_overlaps(profile), *_probe(profile), *_settings(profile)]
     return doubts
 
 
@@ -118,6 +119,19 @@ def _probe(profile: ModbusProfile) -> Iterator[Doubt]:
     # One condition that no device answering 0 everywhere meets is enough.
     if not any(says_nothing for _, says_nothing, _ in verdicts) and all(_zero_passes(one) for _, _, one in verdicts):
         yield Doubt(severity="note", key="probe_zero", location=("probe",), facts={"point": profile.probe.point})
+
+
+def _settings(profile: ModbusProfile) -> Iterator[Doubt]:
+    """Find settings whose values do not fit their registers."""
+    for index, one in enumerate(profile.setup):
+        spec = profile.point(one.point)
+        if spec.type == "bool":
+            continue
+        try:
+            encode(spec, one.value_in(spec))
+        except ValueError:
+            facts: dict[str, object] = {"point": one.point, "want": f"{one.want:g}", "type": spec.type}
+            yield Doubt(severity="error", key="setup_value", location=("setup", index, "want"), facts=facts)
 
 
 def _zero_passes(condition: Condition) -> bool:

@@ -157,3 +157,17 @@ def test_while_the_agent_runs_the_line_is_its_own(
         code, found = setup(configure(port, "wirenboard-mr6c-v3"), "--write")
     assert (code, asked) == (ExitCode.PORT_BUSY, [])
     assert "systemctl stop edge-agent" in found["error"]
+
+
+def test_a_wanted_value_that_no_register_can_hold_is_a_mistake_of_the_profile(
+    configure: Callable[[int, str], Path], tmp_path: Path
+) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        'profile: mine\nversion: "1"\ndevice_class: relay\nen: a\nvi: b\n'
+        "source: {manual: m, page: p, origin: composed, verified_by: manual}\n"
+        "setup: [{point: a, want: 0.5, en: w, vi: s}]\n"
+        "points: [{key: a, en: a, vi: b, table: holding, address: 0, type: uint16}]\n",
+        "utf-8",
+    )
+    code, found = setup(configure(1, "./mine.yaml"), "--write")
+    assert (code, "'a'" in found["error"]) == (ExitCode.CONFIG, True)

@@ -142,6 +142,17 @@ def test_a_probe_that_proves_nothing_is_told(probe: str, more: str, wanted: list
     assert [doubt.key for doubt in doubts] == wanted
 
 
+@pytest.mark.parametrize(
+    ("want", "wanted"),
+    [("6.5", []), ("6.55", ["setup_value"]), ("7000", ["setup_value"])],
+)
+def test_a_setting_that_its_register_cannot_hold_is_an_error(want: str, wanted: list[str]) -> None:
+    body = f"setup: [{{point: a, want: {want}, en: w, vi: s}}]\npoints:\n" + point("a", 0, more=", scale: 0.1")
+    doubts = [doubt for doubt in review(profile_of(body)) if doubt.severity == "error"]
+    assert [doubt.key for doubt in doubts] == wanted
+    assert {doubt.location for doubt in doubts} <= {("setup", 0, "want")}
+
+
 def test_units_are_spelt_one_way() -> None:
     for unit in [*STORED, *SCALED]:
         assert spelt(unit) == unit
