@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench.instruments import stream
+from bench.instruments import answer, stream
 from config.errors import ConfigErrors
 from config.loader import load_text
 from config.points import RegisterPoint
@@ -199,6 +199,13 @@ def scanner(name: str) -> Parser:
     return feed
 
 
+def sdi12_answer(draw: random.Random) -> bool:
+    """Feed the exchanges of SDI-12; they end in an answer or in FrameError, which is caught there."""
+    sound = draw.choice((b"000203\r\n", b"0+3.14OqZ\r\n", b"014VEGA    PSC 2100143210123\r\n"))
+    answer(stream(draw, sound))
+    return True
+
+
 def _check_value(value: Value | None, cause: Cause) -> None:
     if quality_of(cause) is Quality.BAD:
         _expect(value is None, f"a value that is {cause}")
@@ -312,6 +319,7 @@ PARSERS: Final[dict[str, Parser]] = {
     "decode": frame_explained,
     "typed": typed,
     "profile": profile_file,
+    "sdi12": sdi12_answer,
     **{name: scanner(name) for name in sorted(SCANNERS)},
 }
 
