@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from bench import faults, faulty_field, flash, poll_tcp, silent_unit, wire_rtu
+from bench import city, faults, faulty_field, flash, poll_tcp, silent_unit, wire_rtu
 
 BENCHMARKS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "poll_tcp": poll_tcp.run,
@@ -16,6 +16,7 @@ BENCHMARKS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "flash": flash.run,
     "faults": faults.run,
     "faulty_field": faulty_field.run,
+    "city": city.run,
 }
 
 
@@ -41,6 +42,11 @@ def missed(name: str, result: dict[str, Any]) -> list[str]:
         "faulty_field": [
             ("wrong values", result.get("wrong", 1) == 0),
             ("faults with another cause", not result.get("misnamed", {"unknown": 1})),
+        ],
+        "city": [
+            ("CPU a point of a city", result.get("city_ratio", 9) <= result.get("limit_city_ratio", 0)),
+            ("CPU a point as fast as possible", result.get("fast_ratio", 9) <= result.get("limit_fast_ratio", 0)),
+            ("read to MQTT", result.get("read_to_mqtt_p50_ms", 99) <= result.get("limit_p50_ms", 0)),
         ],
     }
     return [what for what, kept in checks[name] if not kept]
