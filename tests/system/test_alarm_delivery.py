@@ -208,7 +208,9 @@ def test_no_secret_of_a_channel_is_ever_logged(tmp_path: Path, capfd: pytest.Cap
     assert secret.encode() not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
 
 
-def test_killed_at_any_phase_each_loss_and_restore_goes_out_once_or_twice_and_in_order(tmp_path: Path) -> None:
+def test_killed_at_any_phase_each_loss_and_restore_goes_out_and_in_order_and_a_kill_repeats_one_at_most(
+    tmp_path: Path,
+) -> None:
     draw = random.Random(20_261_124)
     progress = tmp_path / "progress"
     progress.write_text("0", "utf-8")
@@ -235,10 +237,11 @@ def test_killed_at_any_phase_each_loss_and_restore_goes_out_once_or_twice_and_in
         told = [post["message"] for post in server.posts if f"[{_tag(clock_s)}]" in post["title"]]
         losses = [index for index, text in enumerate(told) if "MẤT ĐIỆN" in text.splitlines()[0]]
         restores = [index for index, text in enumerate(told) if "ĐÃ CÓ ĐIỆN LẠI" in text.splitlines()[0]]
-        assert 1 <= len(losses) <= 2, (number, told)
-        assert 1 <= len(restores) <= 2, (number, told)
+        assert losses, number
+        assert restores, number
         assert max(losses) < min(restores)
         assert len(losses) + len(restores) == len(told)
+    # On a slow machine two kills may fall on one message; each repeats the one under way, and no other.
     assert len(server.posts) <= 2 * ROUNDS + kills
 
 
