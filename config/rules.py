@@ -19,7 +19,7 @@ from config.loader import StrictModel, load_document
 from config.points import Name, PointId
 from config.texts import TEXTS
 
-RuleKind = Literal["mains_lost", "phase_loss", "meter_comm", "gateway_offline", "sensor_conflict", "threshold"]
+RuleKind = Literal["mains_lost", "phase_loss", "meter_comm", "gateway_offline", "sensor_conflict", "threshold", "flag"]
 Window = Literal["lamps_due", "always"]
 DelaySeconds = Annotated[float, Field(ge=0, le=86_400)]
 Ratio = Annotated[float, Field(gt=0, lt=2)]
@@ -173,7 +173,23 @@ class ThresholdRule(BaseRule):
         return self
 
 
-Rule = MainsLostRule | PhaseLossRule | MeterCommRule | GatewayOfflineRule | SensorConflictRule | ThresholdRule
+class FlagRule(BaseRule):
+    """A point that says itself that something is wrong.
+
+    Attributes:
+        points: True, a number but 0, or a text of any of them raises; `centre/…` means what the collector itself knows
+            of the cabinet, the rest as in a threshold rule.
+        told: A point whose text stands in the message, as {values} and as its evidence.
+    """
+
+    kind: Literal["flag"]
+    points: Annotated[tuple[PointId, ...], Field(min_length=1, max_length=64)]
+    told: PointId | None = None
+
+
+Rule = (
+    MainsLostRule | PhaseLossRule | MeterCommRule | GatewayOfflineRule | SensorConflictRule | ThresholdRule | FlagRule
+)
 _MODELS: Final[dict[str, type[Rule]]] = {
     "mains_lost": MainsLostRule,
     "phase_loss": PhaseLossRule,
@@ -181,6 +197,7 @@ _MODELS: Final[dict[str, type[Rule]]] = {
     "gateway_offline": GatewayOfflineRule,
     "sensor_conflict": SensorConflictRule,
     "threshold": ThresholdRule,
+    "flag": FlagRule,
 }
 
 

@@ -73,6 +73,27 @@ class AlarmEngine:
             gateway.saved_ms = item.received_ms
         return effects
 
+    def observe(self, gateway_name: str, block: Block, now_ms: int) -> Effects:
+        """Take what the collector itself knows: no sign of life, and never late. Of other gateways nothing is kept.
+
+        Args:
+            gateway_name: Whose cabinet it is about.
+            block: Of a device that `rules_evidence.own_device` named.
+            now_ms: Own time.
+        """
+        effects = Effects()
+        gateway = self._gateways.get(gateway_name)
+        if gateway is None or block.device not in gateway.layout.devices:
+            return effects
+        before = _fingerprint(gateway)
+        # On the gateway's own line of time, whatever its clock says, so that delays run as those of its readings do.
+        at_ms = gateway.event_now_ms(now_ms) or now_ms
+        self._judge(gateway, block, block.keys, at_ms, now_ms, now_ms, False, effects)
+        self._settle(gateway, now_ms, effects)
+        if before != _fingerprint(gateway):
+            effects.gateways.add(gateway.name)
+        return effects
+
     def online(self, gateway_name: str, is_online: bool, received_ms: int) -> Effects:
         """Take a gateway's retained presence or its last will."""
         effects = Effects()
@@ -232,8 +253,22 @@ class AlarmEngine:
         late: bool,
         effects: Effects,
     ) -> None:
-        verdicts = gateway.live.take(block, keys, at_ms, observed_at_ms)
+        self._judge(gateway, block, keys, at_ms, observed_at_ms, received_ms, late, effects)
         gateway.live.polled(block.device, at_ms, observed_at_ms)
+        gateway.tick_clock(at_ms, received_ms)
+
+    def _judge(
+        self,
+        gateway: GatewayState,
+        block: Block,
+        keys: Sequence[str],
+        at_ms: int,
+        observed_at_ms: int,
+        received_ms: int,
+        late: bool,
+        effects: Effects,
+    ) -> None:
+        verdicts = gateway.live.take(block, keys, at_ms, observed_at_ms)
         for key, verdict in verdicts.items():
             alarm = gateway.alarms[key]
             on_ms, off_ms = round(alarm.rule.on_delay_s * 1000), round(alarm.rule.off_delay_s * 1000)
@@ -249,7 +284,6 @@ class AlarmEngine:
                 facts = facts_of(gateway.live.views[key[0]], alarm.rule)
                 alarm.facts = with_cause(facts, alarm.facts) if is_brief else facts
             self._apply(gateway, alarm, change, received_ms, effects)
-        gateway.tick_clock(at_ms, received_ms)
 
     def _present(self, gateway: GatewayState, alarm: Alarm, at_ms: int, now_ms: int, effects: Effects) -> None:
         """Take the facts of a condition that holds; once crews were told, they change only where it grows worse."""

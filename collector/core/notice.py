@@ -150,6 +150,8 @@ def _evidence(notice: Notice, rule: Rule, zone: tzinfo, language: Language) -> s
             return TEXTS.text("contact", language)
         last = local_time(notice.since_ms, notice.at_ms, zone, language)
         return TEXTS.text("last_contact", language, time=last)
+    if rule.kind == "flag":
+        return facts.get("values") or TEXTS.text("no_evidence", language)
     if rule.kind == "threshold":
         key = "values" if facts.get("values") else "within"
         return TEXTS.text(key, language, values=facts.get("values", ""), limit=facts.get("limit", ""))

@@ -10,6 +10,7 @@ from collector.core.alarm_watch import Verdict
 from config.city import Cabinet
 from config.rules import (
     BaseRule,
+    FlagRule,
     GatewayOfflineRule,
     MainsLostRule,
     MeterCommRule,
@@ -32,6 +33,8 @@ MUTE_AFTER_MS: Final = 60_000
 """How long after the mains input came back a meter may take to answer before it is judged without."""
 SILENT_POLLS: Final = 3
 """Failed polls one after another that are no noise any more."""
+OWN_ROLE: Final = "centre"
+"""What stands before `/` in a rule's point that the collector itself knows of a cabinet."""
 COUNT_LIMIT: Final = 1_000
 """Where counts of polls stop counting."""
 
@@ -113,9 +116,16 @@ class CabinetView:
         return None
 
 
+def own_device(cabinet: str) -> str:
+    """Return the device of what the collector itself knows of a cabinet; the colon keeps gateways from naming it."""
+    return f"{OWN_ROLE}:{cabinet}"
+
+
 def resolve_point(cabinet: Cabinet, point: str) -> str | None:
     """Return a rule's point as the gateway names it; None where the cabinet has no such device."""
     role, _, key = point.partition("/")
+    if role == OWN_ROLE:
+        return f"{own_device(cabinet.id)}/{key}"
     if role not in {"meter", "io"}:
         return point
     device = cabinet.devices.meter if role == "meter" else cabinet.devices.io
@@ -132,6 +142,8 @@ def rule_points(cabinet: Cabinet, rule: Rule) -> tuple[str, ...]:
             wanted = tuple(f"meter/{key}" for key in PHASES)
         case ThresholdRule():
             wanted = rule.points
+        case FlagRule():
+            wanted = (*rule.points, *([rule.told] if rule.told else []))
         case _:
             wanted = ()
     return tuple(point for point in (resolve_point(cabinet, name) for name in wanted) if point)
@@ -244,12 +256,27 @@ def _threshold(view: CabinetView, rule: ThresholdRule) -> Verdict:
     return Verdict.BETWEEN if any(_past(number, clear_at, rule) for number in known) else Verdict.ABSENT
 
 
+def _flag(view: CabinetView, rule: FlagRule) -> Verdict:
+    points = (resolve_point(view.cabinet, point) for point in rule.points)
+    samples = [view.samples[point] for point in points if point in view.samples]
+    if any(sample.usable and sample.value for sample in samples):
+        return Verdict.PRESENT
+    return Verdict.ABSENT if samples and all(sample.usable for sample in samples) else Verdict.UNKNOWN
+
+
+def _told(view: CabinetView, rule: FlagRule) -> str:
+    point = resolve_point(view.cabinet, rule.told) if rule.told else None
+    sample = view.samples.get(point) if point else None
+    return str(sample.value) if sample is not None and sample.usable else ""
+
+
 _JUDGES: Final[dict[type[BaseRule], Callable[[CabinetView, Any], Verdict]]] = {
     MainsLostRule: _mains_lost,
     PhaseLossRule: _phase_loss,
     MeterCommRule: _meter_comm,
     SensorConflictRule: _sensor_conflict,
     ThresholdRule: _threshold,
+    FlagRule: _flag,
 }
 
 
@@ -302,6 +329,8 @@ def facts_of(view: CabinetView, rule: Rule) -> dict[str, str]:
             ]
             facts["values"] = ", ".join(over[:6])
             facts["limit"] = f"{limit:.4g} {rule.unit}".strip()
+        case FlagRule():
+            facts["values"] = _told(view, rule)
         case _:
             pass
     return facts

@@ -9,7 +9,7 @@ from collector.core.alarm_engine import AlarmEngine
 from collector.core.alarm_record import Effects, Notice, Transition
 from collector.core.notice import headline
 from collector.core.received import Received
-from collector.core.rules_evidence import resolve_point
+from collector.core.rules_evidence import own_device, resolve_point
 from config.agent import Place
 from config.city import Area, Cabinet, CabinetDevices, City, Crew
 from config.rules import Feed, Rule, RuleCase, RuleTest
@@ -75,7 +75,7 @@ def batch_of(blocks: Sequence[Block], *, seq: int, sent_ms: int) -> Batch:
     return decode_batch(stamped(body, sent_ms=sent_ms, lowest_seq=1))
 
 
-_Event = tuple[int, int, Literal["batch", "presence"], object]
+_Event = tuple[int, int, Literal["batch", "own", "presence"], object]
 
 
 def _events(case: RuleCase, cabinet: Cabinet) -> list[_Event]:
@@ -85,9 +85,13 @@ def _events(case: RuleCase, cabinet: Cabinet) -> list[_Event]:
         while feed.from_s + count * feed.every_s < feed.to_s:
             at_ms = START_MS + round((feed.from_s + count * feed.every_s) * 1000)
             arrives_ms = at_ms + round(feed.late_s * 1000)
-            batch = batch_of(_blocks(cabinet, feed, at_ms), seq=len(events) + 1, sent_ms=arrives_ms)
-            item = Received(gateway=GATEWAY, batch=batch, channel=feed.channel, received_ms=arrives_ms)
-            events.append((arrives_ms, len(events), "batch", item))
+            blocks = _blocks(cabinet, feed, at_ms)
+            events += ((at_ms, len(events), "own", block) for block in blocks if block.device == own_device(SITE))
+            read = [block for block in blocks if block.device != own_device(SITE)]
+            if read:
+                batch = batch_of(read, seq=len(events) + 1, sent_ms=arrives_ms)
+                item = Received(gateway=GATEWAY, batch=batch, channel=feed.channel, received_ms=arrives_ms)
+                events.append((arrives_ms, len(events), "batch", item))
             count += 1
     for presence in case.presence:
         at_ms = START_MS + round(presence.at_s * 1000)
@@ -110,6 +114,8 @@ def run_case(rules: Sequence[Rule], case: RuleCase) -> tuple[list[Transition], l
         total.add(_tick_until(engine, at_ms))
         if isinstance(event, Received):
             total.add(engine.step(event))
+        elif isinstance(event, Block):
+            total.add(engine.observe(GATEWAY, event, at_ms))
         elif kind == "presence":
             total.add(engine.online(GATEWAY, bool(event), at_ms))
     return total.transitions, total.notices

@@ -19,6 +19,7 @@ from collector.core.received import Received
 from collector.shell.alarm_store import AlarmStore, Outgoing, Shown, Urgency
 from collector.shell.desk import AlarmStateError
 from collector.shell.notify import ChannelRoad, Notifier, roads_of
+from collector.shell.own_evidence import OwnEvidence
 from config.agent import Place
 from config.city import Cabinet, City
 from config.collector import CrewChannels
@@ -63,6 +64,8 @@ class AlarmDesk:
         now_ms: Callable[[], int] = wall_ms,
         steady_ms: Callable[[], int] | None = None,
         roads: Sequence[ChannelRoad] | None = None,
+        own_evidence: OwnEvidence | None = None,
+        rolled_out: Callable[[str], Schedule | None] = lambda _gateway: None,
     ) -> None:
         """Open alarms.db and take the state up where it was left.
 
@@ -76,6 +79,8 @@ class AlarmDesk:
             now_ms: The collector's clock.
             steady_ms: A clock that nobody sets, by which the other is seen to be set; the machine's beside `wall_ms`.
             roads: Instead of `notify`, for tests.
+            own_evidence: What other parts of the collector know of cabinets, taken at each tick.
+            rolled_out: The calendar that a gateway is known to run by; None: that of its file.
 
         Raises:
             sqlite3.Error: alarms.db cannot be used.
@@ -89,7 +94,7 @@ class AlarmDesk:
         self._zone = ZoneInfo(city.place.timezone)
         self._roads = roads_of(city, notify) if roads is None else tuple(roads)
         self._languages = {crew.id: crew.language for crew in city.crews}
-        self._engine = AlarmEngine(city, rules, Schedules(city).lamps_due, now_ms())
+        self._engine = AlarmEngine(city, rules, Schedules(city, rolled_out).lamps_due, now_ms())
         self._store = AlarmStore(state_dir)
         for gateway, body in self._store.engine_states().items():
             try:
@@ -104,6 +109,7 @@ class AlarmDesk:
             _log.warning("alarms ended whose site or rule is gone", count=retired)
         self._notifier = Notifier(self._store, self._roads, city.place.timezone, now_ms)
         self._uncommitted = Effects()
+        self._own_evidence = own_evidence or OwnEvidence()
         self._pruned_ms = 0
         self._now_ms = now_ms
         self._steady_ms = steady_ms or (monotonic_ms if now_ms is wall_ms else None)
@@ -152,8 +158,10 @@ class AlarmDesk:
         self._commit(self._engine.disconnected(now_ms))
 
     def tick(self, now_ms: int) -> None:
-        """Let time pass and take acknowledgements."""
+        """Let time pass, and take acknowledgements and what the collector itself knows."""
         effects = self._mind_clocks()
+        for gateway, block in self._own_evidence.take():
+            effects.add(self._engine.observe(gateway, block, now_ms))
         effects.add(self._engine.tick(now_ms))
         left = self._store.acknowledgements()
         for _, site, name, by in left:
@@ -282,25 +290,31 @@ def _urgency(notice: Notice) -> Urgency:
 class Schedules:
     """The collector's own evaluation of when lamps are due, for gateways that are silent."""
 
-    def __init__(self, city: City) -> None:
+    def __init__(self, city: City, rolled_out: Callable[[str], Schedule | None] = lambda _gateway: None) -> None:
         """Read every schedule file that the inventory names.
+
+        Args:
+            city: The inventory.
+            rolled_out: The calendar that a gateway is known to run by, which stands above every file.
 
         Raises:
             ConfigErrors: One of them is wrong.
         """
         self._place = city.place
+        self._rolled_out = rolled_out
         self._default = city.schedule_file
         files = {file for file in (city.schedule_file, *(c.schedule_file for c in city.cabinets)) if file is not None}
         self._schedules = {file: load_document(file, Schedule) for file in files}
 
     def lamps_due(self, cabinet: Cabinet, at_ms: int) -> bool | None:
         """Return whether a cabinet's lamps are due at a time; None without a schedule."""
+        calendar = self._rolled_out(cabinet.gateway)
         file = cabinet.schedule_file or self._default
-        if file is None:
+        if calendar is None and file is None:
             return None
         place = self._place
         if cabinet.place is not None:
             place = Place(
                 latitude=cabinet.place.latitude, longitude=cabinet.place.longitude, timezone=self._place.timezone
             )
-        return lamps_due(self._schedules[file], place, at_ms)
+        return lamps_due(calendar or self._schedules[file], place, at_ms)
