@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from contract.command import Command, Result, ResultState, signature_agrees
+from contract.command import Command, Result, ResultState, SetArguments, signature_agrees
 from contract.reading import Value
 from contract.state import PointKind
 
@@ -73,6 +73,11 @@ class Verdict:
     repeat: Result | None = None
 
 
+def subject(command: Command) -> str:
+    """Return what a command acts on, as the record names it: the point of a `set`, otherwise the lights."""
+    return command.args.point if isinstance(command.args, SetArguments) else "lights"
+
+
 def ulid(at_ms: int, randomness: int) -> str:
     """Return the ULID of a time (ms since 1970 UTC) and 80 random bits."""
     number = (at_ms & (1 << 48) - 1) << 80 | randomness & (1 << 80) - 1
@@ -110,6 +115,8 @@ def judge(
             return Verdict(state=ResultState.REJECTED, reason=stale, keep=True)
     if situation.now_ms > command.not_after:
         return Verdict(state=ResultState.EXPIRED, reason="past_not_after", keep=True)
+    if not isinstance(command.args, SetArguments):
+        return Verdict(state=ResultState.REJECTED, reason="no_lights", keep=True)
     value, reason = _permitted(command.args.value, writable)
     if value is None:
         return Verdict(state=ResultState.REJECTED, reason=reason, keep=True)

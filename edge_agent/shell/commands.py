@@ -18,7 +18,7 @@ from contract.codec import PayloadError, decode
 from contract.command import MAX_COMMAND_BYTES, Command, Readback, Result, ResultState, SetArguments
 from contract.reading import Cause, Quality, Reading, Value, quality_of
 from drivers.errors import DriverError, RefusedError
-from edge_agent.core.commands import Origin, Situation, Verdict, Writable, agrees, judge, typed, ulid
+from edge_agent.core.commands import Origin, Situation, Verdict, Writable, agrees, judge, subject, typed, ulid
 from edge_agent.shell.clock import GatewayClock
 from edge_agent.shell.devices import Fleet
 from edge_agent.shell.journal import CommandJournal
@@ -133,7 +133,7 @@ class CommandService:
 
         For the centre `accepted` is published on the way.
         """
-        point = command.args.point
+        point = subject(command)
         async with self._turns[point] if point in self._allowed else asyncio.Lock():
             verdict = await self._judge(command, origin, retained)
             if verdict.repeat is not None:
@@ -180,7 +180,7 @@ class CommandService:
         known, newest_id = None, None
         if origin is Origin.CENTRE:
             try:
-                known, newest_id = await asyncio.to_thread(self._journal.find, command.id, command.args.point)
+                known, newest_id = await asyncio.to_thread(self._journal.find, command.id, subject(command))
             except sqlite3.Error as error:
                 _log.exception("command record not readable", id=command.id, error=str(error))
                 return Verdict(state=ResultState.REJECTED, reason="cannot_be_kept")
@@ -193,7 +193,7 @@ class CommandService:
             newest_id=newest_id,
             known=known,
         )
-        writable = self._allowed.get(command.args.point)
+        writable = self._allowed.get(subject(command))
         return judge(command, origin=origin, retained=retained, situation=situation, writable=writable)
 
     async def _keep(self, command: Command, origin: Origin, result: Result) -> bool:
@@ -214,7 +214,7 @@ class CommandService:
             _log.exception("result not kept", id=result.id, error=str(error))
 
     async def _carry_out(self, command: Command, value: Value) -> Result:
-        located = self._fleet.locate(command.args.point)
+        located = self._fleet.locate(subject(command))
         if located is None:
             return self._result(command, ResultState.FAILED, "no_such_point")
         device, point = located
@@ -223,7 +223,7 @@ class CommandService:
         except RefusedError as error:
             return self._result(command, ResultState.FAILED, f"refused: {error}")
         except DriverError as error:
-            reading_or_none, _ = await self._read_back(command.args.point)
+            reading_or_none, _ = await self._read_back(subject(command))
             if reading_or_none is None:
                 return self._result(command, ResultState.FAILED, f"{NO_READ_BACK}: {error}")
             reading = reading_or_none
@@ -262,7 +262,7 @@ class CommandService:
         return Result(
             id=command.id,
             state=state,
-            point=command.args.point,
+            point=command.args.point if isinstance(command.args, SetArguments) else None,
             reason=reason[:256],
             readback=_readback(reading),
             ts=self._now_ms(),

@@ -14,7 +14,7 @@ import structlog
 
 from contract.command import Command, Result, ResultState
 from contract.reading import Value
-from edge_agent.core.commands import KEPT_MS, Origin
+from edge_agent.core.commands import KEPT_MS, Origin, subject
 
 MAX_ROWS: Final = 10_000
 _SCHEMA: Final = """
@@ -74,8 +74,8 @@ class CommandJournal:
                 (
                     command.id,
                     origin,
-                    command.args.point,
-                    json.dumps(command.args.value),
+                    subject(command),
+                    json.dumps(command.args.model_dump(mode="json").get("value")),
                     command.by,
                     result.ts,
                     result.state,
@@ -85,7 +85,7 @@ class CommandJournal:
             if origin is Origin.CENTRE and result.state is ResultState.ACCEPTED:
                 database.execute(
                     "INSERT INTO newest VALUES (?, ?) ON CONFLICT(point) DO UPDATE SET id = excluded.id",
-                    (command.args.point, command.id),
+                    (subject(command), command.id),
                 )
             self._prune(database, result.ts)
 

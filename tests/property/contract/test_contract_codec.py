@@ -32,7 +32,18 @@ from contract.codec import (
     encode,
     stamped,
 )
-from contract.command import Command, SetArguments, signature, signature_agrees
+from contract.command import (
+    Command,
+    LampTestArguments,
+    OverrideArguments,
+    PermitArguments,
+    ReadArguments,
+    ReleaseArguments,
+    SetArguments,
+    signature,
+    signature_agrees,
+)
+from contract.command_arguments import ARGUMENTS, Arguments, Operation
 from contract.reading import BAD_CAUSES, Block, Cause, Reading, Value
 from contract.schema import MESSAGES
 
@@ -266,12 +277,58 @@ def test_a_signature_changes_with_every_field_the_gateway_and_the_key(
     field = data.draw(st.sampled_from(["id", "nonce", "args", "by", "not_after"]))
     changed = signed.model_copy(update={field: getattr(other, field)})
     same = getattr(command, field) == getattr(other, field)
-    if field == "args":
+    if field == "args" and isinstance(command.args, SetArguments) and isinstance(other.args, SetArguments):
         same = command.args.point == other.args.point and _exact(command.args.value) == _exact(other.args.value)
     assert signature_agrees(changed, gateway, key) == same
     assert signature_agrees(signed, other_gateway, key) == (gateway == other_gateway)
     # HMAC pads a key with zero bytes, so keys that differ only in those are one key.
     assert signature_agrees(signed, gateway, other_key) == (key.ljust(64, b"\0") == other_key.ljust(64, b"\0"))
+
+
+CIRCUITS = st.lists(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,5}", fullmatch=True), max_size=4, unique=True).map(tuple)
+REASONS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=160)
+LIGHTS: Mapping[str, st.SearchStrategy[Arguments]] = {
+    "override": st.builds(
+        OverrideArguments, circuits=CIRCUITS, level=st.integers(0, 100), until=st.integers(0, 2**41), reason=REASONS
+    ),
+    "release": st.builds(ReleaseArguments, circuits=CIRCUITS),
+    "permit": st.builds(
+        PermitArguments,
+        circuits=CIRCUITS,
+        active=st.booleans(),
+        until=st.none() | st.integers(0, 2**41),
+        reason=REASONS,
+    ),
+    "read": st.builds(ReadArguments),
+    "lamp_test": st.builds(LampTestArguments, circuits=CIRCUITS, minutes=st.integers(1, 30)),
+}
+
+
+@given(st.sampled_from(sorted(LIGHTS)), st.sampled_from(sorted(LIGHTS)), st.data())
+def test_a_signature_covers_the_operation_and_every_argument(
+    op: Operation, other_op: Operation, data: st.DataObject
+) -> None:
+    first, second = data.draw(LIGHTS[op]), data.draw(LIGHTS[other_op])
+    signed = Command(id="0" * 26, nonce="n", op=op, args=first, by="x", not_after=0)
+    signed = signed.model_copy(update={"mac": signature(signed, "gw", b"k" * 32)})
+    back = decode(encode(signed), Command)
+    assert back == signed
+    assert type(back.args) is type(first)
+    assert signature_agrees(back, "gw", b"k" * 32)
+    changed = signed.model_copy(update={"op": other_op, "args": second})
+    assert signature_agrees(changed, "gw", b"k" * 32) == (op == other_op and first == second)
+
+
+@given(st.sampled_from(sorted(LIGHTS)), st.sampled_from(sorted(LIGHTS)), st.data())
+def test_arguments_are_those_of_the_operation(op: Operation, other_op: Operation, data: st.DataObject) -> None:
+    args = data.draw(LIGHTS[other_op])
+    payload = {"id": "0" * 26, "nonce": "n", "op": op, "args": args.model_dump(mode="json"), "by": "x", "not_after": 0}
+    try:
+        command = decode(orjson.dumps(payload), Command)
+    except PayloadError:
+        assert op != other_op
+        return
+    assert isinstance(command.args, ARGUMENTS[op])
 
 
 @given(st.sampled_from([True, 1, 1.0, "1", "True", False, 0, 0.0, -0.0]), st.sampled_from([True, 1, 1.0, "1", 0, -0.0]))

@@ -14,7 +14,22 @@ from contract.__main__ import main
 from contract.alarm import ActiveAlarm, AlarmText
 from contract.batch import Batch, ClockState, Confirm, Gone, Priority
 from contract.codec import batch_body, columns, decode, decode_batch, encode, stamped
-from contract.command import Command, Readback, Result, ResultState, SetArguments, signature, signature_agrees
+from contract.command import (
+    CircuitResult,
+    Command,
+    LampTestArguments,
+    OverrideArguments,
+    PermitArguments,
+    ReadArguments,
+    Readback,
+    ReleaseArguments,
+    Result,
+    ResultState,
+    SetArguments,
+    signature,
+    signature_agrees,
+)
+from contract.command_arguments import ARGUMENTS, Arguments, Operation
 from contract.reading import Block, Cause
 from contract.schema import MESSAGES, schema_files, schema_of
 from contract.state import DeviceMeta, DeviceState, Meta, Online, Place, PointMeta
@@ -111,6 +126,25 @@ def _command() -> Command:
     return unsigned.model_copy(update={"mac": signature(unsigned, GATEWAY, KEY)})
 
 
+def _lights(op: Operation, args: Arguments) -> Command:
+    unsigned = _command().model_copy(update={"op": op, "args": args, "by": "huong", "mac": None})
+    return unsigned.model_copy(update={"mac": signature(unsigned, GATEWAY, KEY)})
+
+
+LIGHTS: Mapping[str, Command] = {
+    "command-override": _lights(
+        "override",
+        OverrideArguments(circuits=("A", "B"), level=100, until=DUSK_MS + 7_200_000, reason="lễ hội đường Lê Duẩn"),
+    ),
+    "command-release": _lights("release", ReleaseArguments(circuits=("A", "B"))),
+    "command-permit": _lights(
+        "permit", PermitArguments(active=True, until=DUSK_MS + 14_400_000, reason="relamping, crew 2")
+    ),
+    "command-read": _lights("read", ReadArguments()),
+    "command-lamp-test": _lights("lamp_test", LampTestArguments(circuits=("C",), minutes=10)),
+}
+
+
 def _meta() -> Meta:
     return Meta(
         sw="0.1.0",
@@ -163,6 +197,17 @@ MODELS: Mapping[str, BaseModel] = {
         q={"voltage_l1_v": Cause.SPIKE, "energy_kwh": Cause.TIMEOUT},
     ),
     "command": _command(),
+    **LIGHTS,
+    "result-lights": Result(
+        id=_command().id,
+        state=ResultState.FAILED,
+        circuits={
+            "A": CircuitResult(state="done", feedback=True, power_w=3950.5),
+            "B": CircuitResult(state="failed", cause="line_open", feedback=True, power_w=3.0),
+        },
+        reason="B: line_open",
+        ts=DUSK_MS + 6_400,
+    ),
     "result-accepted": Result(id=_command().id, state=ResultState.ACCEPTED, point="io/contactor_1", ts=DUSK_MS + 1_000),
     "result-done": Result(
         id=_command().id,
@@ -251,6 +296,12 @@ def test_the_signature_of_the_command_sample_holds_for_its_gateway_alone() -> No
     assert signature_agrees(command, GATEWAY, KEY)
     assert not signature_agrees(command, "gw-pleiku-118", KEY)
     assert not signature_agrees(command, GATEWAY, KEY[::-1])
+
+
+def test_there_is_a_signed_sample_of_every_operation() -> None:
+    commands = [decode(_sample(name), Command) for name in MODELS if _message_of(name) == "command"]
+    assert {command.op for command in commands} == set(ARGUMENTS)
+    assert all(signature_agrees(command, GATEWAY, KEY) for command in commands)
 
 
 @pytest.mark.parametrize("name", [*MODELS, *BATCHES])
