@@ -200,6 +200,26 @@ _AGREEMENT: Final = {
         "lighting needs 'place': the sun and the hour depend on it",
         "lighting cần có 'place': mặt trời và giờ phụ thuộc vào đó",
     ),
+    "circuits_or_outputs": (
+        "lighting switches either 'circuits' or, in the short form, 'outputs': write one of them",
+        "lighting bật tắt 'circuits', hoặc dạng ngắn 'outputs': hãy ghi một trong hai",
+    ),
+    "circuit_twice": (
+        "circuit '{circuit}' stands twice; upper and lower case count as the same",
+        "mạch '{circuit}' có hai lần; chữ hoa và chữ thường coi như nhau",
+    ),
+    "point_of_circuit": (
+        "'{point}' already belongs to circuit '{circuit}'",
+        "'{point}' đã thuộc mạch '{circuit}'",
+    ),
+    "power_without_full": (
+        "circuit '{circuit}' has power points: write full_power_w, all its lamps with their ballasts, in W",
+        "mạch '{circuit}' có điểm công suất: hãy ghi full_power_w, tổng công suất đèn kể cả chấn lưu, tính bằng W",
+    ),
+    "full_without_power": (
+        "full_power_w of circuit '{circuit}' needs the power points that it is compared with",
+        "full_power_w của mạch '{circuit}' cần các điểm công suất để so sánh",
+    ),
     "reserved": ("'{name}' is reserved: choose another name", "tên '{name}' đã dành riêng: hãy chọn tên khác"),
     "counter_is_device": (
         "'{name}' is already the id of a device",
@@ -257,6 +277,32 @@ _AGREEMENT: Final = {
     "meter_twice": (
         "{meter} is already the meter of cabinet '{cabinet}': both would raise the same alarms",
         "{meter} đã là công tơ của tủ '{cabinet}': cả hai tủ sẽ phát cùng báo động",
+    ),
+    "circuit": ("circuit", "mạch"),
+    "circuit_twice": (
+        "circuit '{name}' stands twice ('{other}'): capitals make no difference at the gateway",
+        "mạch '{name}' có hai lần ('{other}'): tại gateway không phân biệt chữ hoa, chữ thường",
+    ),
+    "phase_twice": ("circuit '{name}' names a phase twice", "mạch '{name}' ghi một pha hai lần"),
+    "power_without_meter": (
+        "circuit '{name}' needs a meter: name it under devices.meter, or give power as device/point",
+        "mạch '{name}' cần có công tơ: hãy ghi ở devices.meter, hoặc ghi power dạng thiết_bị/điểm",
+    ),
+    "lamps_differ": (
+        "{lamps} lamps, but its circuits have {total}: correct one of them, or leave lamps out",
+        "{lamps} đèn, nhưng các mạch có {total}: hãy sửa một trong hai, hoặc bỏ lamps",
+    ),
+    "calendar_twice": (
+        "schedule_file is the older name of calendar_file: keep calendar_file only",
+        "schedule_file là tên cũ của calendar_file: chỉ giữ calendar_file",
+    ),
+    "never_switched": (
+        "a cabinet of class {cabinet_class} is never switched: leave {key} out",
+        "tủ thuộc loại {cabinet_class} không bao giờ bị đóng cắt: hãy bỏ {key}",
+    ),
+    "claimed_twice": (
+        "{what} '{name}' of gateway '{gateway}' already belongs to cabinet '{cabinet}'",
+        "{what} '{name}' của gateway '{gateway}' đã thuộc về tủ '{cabinet}'",
     ),
     "store_url": (
         "write http://host:port or https://host:port; the user stands in username",
@@ -359,6 +405,10 @@ _AGREEMENT: Final = {
     "suppressed_by_itself": (
         "suppressed_by names the rule itself: {rule}",
         "suppressed_by ghi chính quy tắc này: {rule}",
+    ),
+    "account_twice": (
+        "account '{account}' is user '{user}' already: the audit could not tell them apart",
+        "tài khoản '{account}' đã là người dùng '{user}': nhật ký sẽ không phân biệt được",
     ),
     "one_limit": ("give either above or below", "chỉ ghi một trong hai: above hoặc below"),
     "clear_above": (

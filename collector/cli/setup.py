@@ -120,9 +120,21 @@ def _at(base: Path, path: Path | None) -> Path | None:
 
 def _resolved_city(city: City, base: Path) -> City:
     cabinets = tuple(
-        cabinet.model_copy(update={"schedule_file": _at(base, cabinet.schedule_file)}) for cabinet in city.cabinets
+        cabinet.model_copy(
+            update={
+                "calendar_file": _at(base, cabinet.calendar_file),
+                "schedule_file": _at(base, cabinet.schedule_file),
+            }
+        )
+        for cabinet in city.cabinets
     )
-    return city.model_copy(update={"schedule_file": _at(base, city.schedule_file), "cabinets": cabinets})
+    return city.model_copy(
+        update={
+            "calendar_file": _at(base, city.calendar_file),
+            "schedule_file": _at(base, city.schedule_file),
+            "cabinets": cabinets,
+        }
+    )
 
 
 def _problem(file: Path, keys: tuple[str | int, ...], message: str) -> ConfigProblem:
@@ -168,11 +180,12 @@ def _unknown_crews(config: CollectorConfig, city: City, file: Path) -> list[Conf
 
 def _schedule_problems(city: City, city_file: Path) -> list[ConfigProblem]:
     named: dict[Path, tuple[str | int, ...]] = {}
-    if city.schedule_file is not None:
-        named[city.schedule_file] = ("schedule_file",)
+    if city.calendar is not None:
+        named[city.calendar] = ("calendar_file" if city.calendar_file else "schedule_file",)
     for number, cabinet in enumerate(city.cabinets):
-        if cabinet.schedule_file is not None:
-            named.setdefault(cabinet.schedule_file, ("cabinets", number, "schedule_file"))
+        if cabinet.calendar is not None:
+            key = "calendar_file" if cabinet.calendar_file else "schedule_file"
+            named.setdefault(cabinet.calendar, ("cabinets", number, key))
     problems: list[ConfigProblem] = []
     for path, keys in named.items():
         try:

@@ -45,7 +45,7 @@ class NoticePlan:
         return any(self._due(gateway, cabinet, at_ms, now_ms) for cabinet in self.cabinets_of(gateway, alarm))
 
     def _due(self, gateway: GatewayState, cabinet: Cabinet, at_ms: int, now_ms: int) -> bool:
-        if cabinet.cabinet_class != "lighting":
+        if not cabinet.is_switched:
             return True
         sample = gateway.live.samples.get(LAMPS_DUE)
         said = bool(sample.value) if sample is not None and sample.usable else None

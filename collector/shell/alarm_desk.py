@@ -302,19 +302,21 @@ class Schedules:
         """
         self._place = city.place
         self._rolled_out = rolled_out
-        self._default = city.schedule_file
-        files = {file for file in (city.schedule_file, *(c.schedule_file for c in city.cabinets)) if file is not None}
+        self._default = city.calendar
+        files = {file for file in (city.calendar, *(c.calendar for c in city.cabinets)) if file is not None}
         self._schedules = {file: load_document(file, Schedule) for file in files}
 
     def lamps_due(self, cabinet: Cabinet, at_ms: int) -> bool | None:
         """Return whether a cabinet's lamps are due at a time; None without a schedule."""
         calendar = self._rolled_out(cabinet.gateway)
-        file = cabinet.schedule_file or self._default
-        if calendar is None and file is None:
-            return None
+        file = cabinet.calendar or self._default
+        if calendar is None:
+            if file is None:
+                return None
+            calendar = self._schedules[file]
         place = self._place
         if cabinet.place is not None:
             place = Place(
                 latitude=cabinet.place.latitude, longitude=cabinet.place.longitude, timezone=self._place.timezone
             )
-        return lamps_due(calendar or self._schedules[file], place, at_ms)
+        return lamps_due(calendar, place, at_ms)
