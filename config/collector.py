@@ -119,6 +119,67 @@ class Limits(StrictModel):
     dead_letter_bytes: Annotated[int, Field(ge=65_536, le=2**40)] = 256 * 1024 * 1024
 
 
+Operation = Literal["switch", "permit", "calendar"]
+"""What a user may do beside looking: switch lamps for a time, open and close work permits, publish calendars."""
+
+
+class User(StrictModel):
+    """Who may command which lights. Everybody who reaches the socket may look.
+
+    Attributes:
+        name: Stands in the audit, in commands and in messages to crews.
+        accounts: The accounts of the operating system that are this person; by one of them the command line is known.
+        operations: What the user may do.
+        wards: Only cabinets of these wards; of the whole city if none and no feeder is named.
+        feeders: Only cabinets on these feeders; with wards: of either.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
+    accounts: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_.-]{0,31}$")], ...], Field(min_length=1, max_length=16)
+    ]
+    operations: Annotated[tuple[Operation, ...], Field(max_length=3)] = ()
+    wards: tuple[Name, ...] = ()
+    feeders: tuple[Name, ...] = ()
+
+
+class Commands(StrictModel):
+    """Who may command the lights, and how.
+
+    Attributes:
+        users: Without one, nobody may.
+        keys_folder: The command key of each gateway, `<gateway>.key`: 32 bytes or more, raw or in hex, the same as on
+            the gateway. A gateway without a key cannot be commanded.
+        socket: Where `collector lights` reaches the collector; `control.sock` in state_dir if not set.
+        socket_group: The group of the operating system that may use the socket; only the collector's own account and
+            root if not set.
+        patience_s: How long a command is offered to a gateway that is away, unless the user says another time.
+        orders_per_minute: Of one user, in the long run; as many at once.
+        gateways_per_minute: Of one user: how many gateways these orders may address.
+    """
+
+    users: Annotated[tuple[User, ...], Field(max_length=1000)] = ()
+    keys_folder: Path | None = None
+    socket: Path | None = None
+    socket_group: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_.-]{0,31}$")] | None = None
+    patience_s: Annotated[float, Field(ge=10, le=86_400)] = 600.0
+    orders_per_minute: Annotated[int, Field(ge=1, le=10_000)] = 30
+    gateways_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 2_000
+
+    @model_validator(mode="after")
+    def _nobody_twice(self) -> Commands:
+        findings = twice(("users",), "name", [user.name for user in self.users])
+        seen: dict[str, str] = {}
+        for index, user in enumerate(self.users):
+            for number, account in enumerate(user.accounts):
+                if account in seen:
+                    told = TEXTS.text("account_twice", account=account, user=seen[account])
+                    findings.append(At(("users", index, "accounts", number), told))
+                seen.setdefault(account, user.name)
+        refuse(findings)
+        return self
+
+
 class CollectorConfig(StrictModel):
     """One collector.
 
@@ -131,6 +192,7 @@ class CollectorConfig(StrictModel):
         limits: What bounds memory and disk.
         rule_files: Alarm rules; those that the software ships if not set.
         notify: How crews are reached.
+        commands: Who may command the lights, and how.
     """
 
     name: Name = "collector"
@@ -141,6 +203,7 @@ class CollectorConfig(StrictModel):
     limits: Limits = Limits()
     rule_files: tuple[Path, ...] | None = None
     notify: tuple[CrewChannels, ...] = ()
+    commands: Commands = Commands()
 
     @model_validator(mode="after")
     def _crews_differ(self) -> CollectorConfig:
