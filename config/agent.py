@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, field_validator, model_validator
 
 from config.adjust import Adjust
+from config.lighting import Lighting, lighting_findings
 from config.loader import At, StrictModel, no_such, refuse, twice
 from config.points import Name, PointId, check_field
 from config.quality import Averages, Calibration, MaintenanceSwitch, out_of_order, switched_twice
@@ -337,18 +338,6 @@ class Commands(StrictModel):
     allow: tuple[Allowed, ...] = ()
 
 
-class Lighting(StrictModel):
-    """The schedule and the contactors that it switches.
-
-    Attributes:
-        schedule_file: The schedule.
-        outputs: Points (device/point) that it switches; each must stand in commands.allow.
-    """
-
-    schedule_file: Path
-    outputs: Annotated[tuple[PointId, ...], Field(min_length=1)]
-
-
 class PulseCounter(StrictModel):
     """Pulses of a polled input as a device of its own: rain gauges, water meters.
 
@@ -404,7 +393,7 @@ class AgentConfig(StrictModel):
         calibrations: Corrections of measured values, of each point in the order of time; the raw values are kept.
         maintenance: Inputs that say that somebody works on devices.
         commands: Which writes are allowed.
-        lighting: The lighting schedule; this gateway switches no lamps if not set.
+        lighting: The lights; this gateway switches no lamps if not set.
     """
 
     gateway: Name
@@ -453,10 +442,9 @@ class AgentConfig(StrictModel):
         for index, device in enumerate(self.devices):
             if device.line not in lines:
                 findings.append(At(("devices", index, "line"), no_such("line", device.line, lines)))
-        points = [allowed.point for allowed in self.commands.allow]
-        for index, point in enumerate(self.lighting.outputs if self.lighting else ()):
-            if point not in points:
-                findings.append(At(("lighting", "outputs", index), TEXTS.text("not_allowed", point=point)))
+        if self.lighting:
+            allowed = [allowed.point for allowed in self.commands.allow]
+            findings += lighting_findings(self.lighting, allowed=allowed, devices=devices)
         if self.lighting and self.place is None:
             findings.append(At(("lighting",), TEXTS.text("lighting_place")))
         refuse(findings)

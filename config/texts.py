@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from config.language import Texts
+from config.texts_lighting import LIGHTING
 from config.texts_quality import QUALITY
 
 _LOADING: Final = {
@@ -199,26 +200,6 @@ _AGREEMENT: Final = {
     "lighting_place": (
         "lighting needs 'place': the sun and the hour depend on it",
         "lighting cần có 'place': mặt trời và giờ phụ thuộc vào đó",
-    ),
-    "circuits_or_outputs": (
-        "lighting switches either 'circuits' or, in the short form, 'outputs': write one of them",
-        "lighting bật tắt 'circuits', hoặc dạng ngắn 'outputs': hãy ghi một trong hai",
-    ),
-    "circuit_twice": (
-        "circuit '{circuit}' stands twice; upper and lower case count as the same",
-        "mạch '{circuit}' có hai lần; chữ hoa và chữ thường coi như nhau",
-    ),
-    "point_of_circuit": (
-        "'{point}' already belongs to circuit '{circuit}'",
-        "'{point}' đã thuộc mạch '{circuit}'",
-    ),
-    "power_without_full": (
-        "circuit '{circuit}' has power points: write full_power_w, all its lamps with their ballasts, in W",
-        "mạch '{circuit}' có điểm công suất: hãy ghi full_power_w, tổng công suất đèn kể cả chấn lưu, tính bằng W",
-    ),
-    "full_without_power": (
-        "full_power_w of circuit '{circuit}' needs the power points that it is compared with",
-        "full_power_w của mạch '{circuit}' cần các điểm công suất để so sánh",
     ),
     "reserved": ("'{name}' is reserved: choose another name", "tên '{name}' đã dành riêng: hãy chọn tên khác"),
     "counter_is_device": (
@@ -434,4 +415,4 @@ _AGREEMENT: Final = {
     ),
     "too_many_rules": ("{count} rules; at most {most}", "{count} quy tắc; tối đa {most}"),
 }
-TEXTS: Final = Texts(_LOADING | _YAML | _KEYS | _VALUES | _SCHEDULE | _AGREEMENT | QUALITY)
+TEXTS: Final = Texts(_LOADING | _YAML | _KEYS | _VALUES | _SCHEDULE | _AGREEMENT | QUALITY | LIGHTING)

@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from config.agent import Lighting as LightingConfig
+from config.lighting import Lighting as LightingConfig
 from config.points import PointSpec
 from contract.command import ResultState
 from contract.reading import Block, Value

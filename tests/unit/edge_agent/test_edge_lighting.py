@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from config.agent import Allowed, Commands, Place
-from config.agent import Lighting as LightingConfig
+from config.lighting import Lighting as LightingConfig
 from config.points import PointSpec
 from contract.command import Command, Result, SetArguments, signature
 from contract.reading import Block, Value
