@@ -13,7 +13,7 @@ from contract.topics import BUILT_IN_DEVICES
 QUALITY_PREFIX: Final = "q_"
 RESERVED_FIELDS: Final = frozenset({"time", "gw", "dev"})
 """Names that a field may not have beside our tags and the store's own time column."""
-OWN_MEASUREMENTS: Final = frozenset({"gone", "ingest"})
+OWN_MEASUREMENTS: Final = frozenset({"gone", "ingest", "sec_event"})
 MAX_DEVICES_PER_GATEWAY: Final = 1024
 """Twice what one meta may name: devices that were taken out may still have readings under way."""
 MAX_KEYS_PER_MEASUREMENT: Final = 4096

@@ -65,10 +65,10 @@ def plan_order(
         circuits: Only these of each cabinet, by the inventory's names; all if none is named.
     """
     refused: dict[str, Refusal] = {}
-    lighting: dict[str, set[str]] = {}
+    switched: dict[str, set[str]] = {}
     for cabinet in inventory:
-        if cabinet.cabinet_class == "lighting":
-            lighting.setdefault(cabinet.gateway, set()).add(cabinet.id)
+        if cabinet.is_switched:
+            switched.setdefault(cabinet.gateway, set()).add(cabinet.id)
     behind: dict[str, list[Cabinet]] = {}
     for cabinet in chosen:
         cause = _refusal(cabinet, user, has_key)
@@ -78,11 +78,11 @@ def plan_order(
             behind.setdefault(cabinet.gateway, []).append(cabinet)
     targets: list[Target] = []
     for gateway, cabinets in sorted(behind.items()):
-        whole = not circuits and {cabinet.id for cabinet in cabinets} == lighting[gateway]
+        whole = not circuits and {cabinet.id for cabinet in cabinets} == switched[gateway]
         named: dict[str, None] = {}
         taken: list[str] = []
         for cabinet in cabinets:
-            own = () if whole else _circuits_of(cabinet, circuits, alone=len(lighting[gateway]) == 1)
+            own = () if whole else _circuits_of(cabinet, circuits, alone=len(switched[gateway]) == 1)
             if not whole and not own:
                 refused[cabinet.id] = "no_such_circuit" if circuits else "shares_gateway"
                 continue
@@ -94,7 +94,7 @@ def plan_order(
 
 
 def _refusal(cabinet: Cabinet, user: User, has_key: Callable[[str], bool]) -> Refusal | None:
-    if cabinet.cabinet_class != "lighting":
+    if not cabinet.is_switched:
         return "class_never_switched"
     if not in_area(user, cabinet):
         return "not_your_area"
@@ -105,6 +105,4 @@ def _circuits_of(cabinet: Cabinet, wanted: Sequence[str], *, alone: bool) -> tup
     """Return the gateway's names of a cabinet's circuits; what the inventory does not name is taken as it is."""
     if not cabinet.circuits:
         return tuple(wanted) if alone else ()
-    return tuple(
-        circuit.gateway_circuit or circuit.id for circuit in cabinet.circuits if not wanted or circuit.id in wanted
-    )
+    return tuple(circuit.at_gateway for circuit in cabinet.circuits if not wanted or circuit.id in wanted)

@@ -45,6 +45,14 @@ COUNTERS: Final[dict[str, tuple[str, str]]] = {
     "poison_parked": ("undecodable payloads parked", "bản tin hỏng đã giữ mẫu"),
     "poison_not_parked": ("undecodable payloads beyond the parking rate", "bản tin hỏng vượt tốc độ giữ mẫu"),
     "command_results": ("command results received", "kết quả lệnh đã nhận"),
+    "command_results_odd": ("command results that fit no command of ours", "kết quả lệnh không khớp lệnh nào"),
+    "command_results_flood": ("command results beyond a gateway's rate", "kết quả lệnh vượt tốc độ của gateway"),
+    "commands_sent": ("commands sent to gateways", "lệnh đã gửi tới gateway"),
+    "wants_published": ("calendars sent to gateways", "lịch chiếu sáng đã gửi tới gateway"),
+    "command_store_failed": ("orders or calendars not kept on the disk", "không ghi được lệnh hoặc lịch vào đĩa"),
+    "requests": ("requests of the command line", "yêu cầu từ dòng lệnh"),
+    "requests_denied": ("requests of the command line denied", "yêu cầu từ dòng lệnh bị từ chối"),
+    "security_events_left_out": ("security events beyond their rate", "sự kiện bảo mật vượt tốc độ ghi"),
     "connects": ("connections to the broker", "lần kết nối broker"),
 }
 GAUGES: Final[dict[str, tuple[str, str]]] = {

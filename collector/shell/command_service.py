@@ -1,0 +1,439 @@
+"""The command service: one thread that judges orders, writes them down, sends them and collects the answers."""
+
+from __future__ import annotations
+
+import collections
+import secrets
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+
+from collector.core.order_book import Answer, AnswerState, Order, OrderBook, Sending
+from collector.core.order_id import OrderIds
+from collector.core.token_bucket import TokenBucket
+from collector.shell.command_keys import CommandKeys
+from collector.shell.command_store import AuditEntry, CommandStore, Permit
+from collector.shell.metrics import Metrics
+from collector.shell.security_events import SecurityEvents
+from contract.codec import encode
+from contract.command import Command, Result, signature
+from contract.state import Online
+from contract.topics import GatewayTopics
+
+MAX_RESULTS: Final = 20_000
+"""Results that wait for this thread; who is left out is asked again."""
+RESULTS_PER_S: Final = 20.0
+RESULT_BURST: Final = 200.0
+MAX_REQUESTS: Final = 64
+SENDINGS_A_PASS: Final = 500
+PASS_TIMEOUT_S: Final = 0.25
+REQUEST_TIMEOUT_S: Final = 20.0
+NOT_IN_FORCE: Final = frozenset({AnswerState.REJECTED, AnswerState.EXPIRED, AnswerState.WAITING})
+_log = structlog.get_logger("collector.commands")
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not a defect
+    """A request that is not done; the code is a fixed word that the command line has texts for."""
+
+    def __init__(self, code: str, **facts: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.facts = facts
+
+
+@dataclass(slots=True)
+class _Request:
+    body: dict[str, Any]
+    account: str
+    answer: dict[str, Any] = field(default_factory=dict)
+    done: threading.Event = field(default_factory=threading.Event)
+    given_up: bool = False
+
+
+Handler = Callable[[dict[str, Any], str], dict[str, Any]]
+
+
+def _no_such_request(_body: dict[str, Any], _account: str) -> dict[str, Any]:
+    raise Refused("no_such_request")
+
+
+class CommandService:
+    """Owns commands.db and the orders under way. `heard_…` and `ask` may be called from any thread."""
+
+    def __init__(
+        self,
+        *,
+        store: CommandStore,
+        keys: CommandKeys,
+        events: SecurityEvents,
+        metrics: Metrics,
+        root: str,
+        gateways: frozenset[str],
+        publish: Callable[[str, bytes], bool],
+        now_ms: Callable[[], int],
+        random_bits: Callable[[int], int] = secrets.randbits,
+    ) -> None:
+        """Take up the orders of an earlier run.
+
+        Args:
+            store: Used by this service's thread alone from now on, closed at the end.
+            keys: Of the gateways.
+            events: For the analysts.
+            metrics: What is counted.
+            root: The topic tree's.
+            gateways: Those of the inventory: nobody else's words matter.
+            publish: Sends a message that is worth nothing later; False if it was dropped.
+            now_ms: The wall clock, milliseconds since 1970 UTC.
+            random_bits: For ids.
+        """
+        self.store = store
+        self.keys = keys
+        self.events = events
+        self.book = OrderBook(store.open_orders())
+        self.now_ms = now_ms
+        self.permits = {(permit.gateway, permit.cabinet): permit for permit in store.permits()}
+        self._ids = OrderIds(store.newest_id())
+        self._random_bits = random_bits
+        self._metrics = metrics
+        self._root = root
+        self._gateways = gateways
+        self._publish = publish
+        self._handlers: dict[str, Handler] = {}
+        self._passes: list[Callable[[int], None]] = []
+        self._ready = threading.Condition()
+        self._onlines: collections.OrderedDict[str, str | None] = collections.OrderedDict()
+        self._results: collections.deque[tuple[str, Result]] = collections.deque()
+        self._others: collections.OrderedDict[tuple[str, str], Callable[[], None]] = collections.OrderedDict()
+        self._requests: collections.deque[_Request] = collections.deque()
+        self._buckets: dict[str, TokenBucket] = {}
+        self._lost = False
+        self._closed = False
+        self._trouble = ""
+        self._thread = threading.Thread(target=self._run, name="commands", daemon=True)
+
+    # --- from any thread ---
+
+    @property
+    def trouble(self) -> str:
+        """Why orders are not kept at present; empty while they are."""
+        return self._trouble
+
+    @property
+    def is_alive(self) -> bool:
+        """True while its thread runs."""
+        return self._thread.is_alive()
+
+    def heard_online(self, gateway: str, online: Online) -> None:
+        """Take what a gateway or its last will says of its connection."""
+        if gateway in self._gateways:
+            with self._ready:
+                self._onlines[gateway] = online.nonce if online.online else None
+                self._ready.notify()
+
+    def heard_result(self, gateway: str, result: Result) -> None:
+        """Take what a gateway says of a command."""
+        bucket = self._buckets.get(gateway)
+        if bucket is None:
+            if gateway not in self._gateways:
+                self._metrics.add("command_results_odd")
+                return
+            bucket = self._buckets[gateway] = TokenBucket(per_s=RESULTS_PER_S, burst=RESULT_BURST)
+        if not bucket.take(self.now_ms()):
+            self._metrics.add("command_results_flood")
+            return
+        with self._ready:
+            if len(self._results) < MAX_RESULTS:
+                self._results.append((gateway, result))
+                self._ready.notify()
+            else:
+                self._metrics.add("command_results_flood")
+
+    def call_soon(self, what: str, gateway: str, call: Callable[[], None]) -> None:
+        """Let this service's thread do something; of each kind and gateway only the newest."""
+        if gateway in self._gateways:
+            with self._ready:
+                self._others[what, gateway] = call
+                self._ready.notify()
+
+    def disconnected(self) -> None:
+        """The broker is gone: every gateway's connection is told again with the next one."""
+        with self._ready:
+            self._lost = True
+            self._onlines.clear()
+            self._ready.notify()
+
+    def ask(self, body: dict[str, Any], account: str) -> dict[str, Any]:
+        """Let the service answer a request of the command line, and wait for it.
+
+        Args:
+            body: As it came, of any shape.
+            account: The account of the operating system that asks.
+        """
+        request = _Request(body, account)
+        with self._ready:
+            if self._closed or len(self._requests) >= MAX_REQUESTS:
+                return {"error": "busy"}
+            self._requests.append(request)
+            self._ready.notify()
+        if not request.done.wait(REQUEST_TIMEOUT_S):
+            request.given_up = True
+            return {"error": "busy"}
+        return request.answer
+
+    # --- wiring, before `start` ---
+
+    def handle(self, name: str, handler: Handler) -> None:
+        """Let a handler answer the requests that ask to `do` this."""
+        self._handlers[name] = handler
+
+    def each_pass(self, step: Callable[[int], None]) -> None:
+        """Let something be done with every pass; it is given the time."""
+        self._passes.append(step)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the pass that runs, and end."""
+        with self._ready:
+            self._closed = True
+            self._ready.notify()
+        if self._thread.ident is not None:
+            self._thread.join(5.0)
+        for request in self._requests:
+            request.answer = {"error": "busy"}
+            request.done.set()
+        self.store.close()
+
+    # --- in its own thread ---
+
+    def step(self, timeout_s: float = PASS_TIMEOUT_S) -> None:
+        """Do what waits: connections, results, requests, what is due to be sent, what is past its time."""
+        with self._ready:
+            if not (self._onlines or self._results or self._requests or self._others or self._lost or self._closed):
+                self._ready.wait(timeout_s)
+            onlines, self._onlines = self._onlines, collections.OrderedDict()
+            results, self._results = self._results, collections.deque()
+            others, self._others = self._others, collections.OrderedDict()
+            requests, self._requests = self._requests, collections.deque()
+            lost, self._lost = self._lost, False
+        if lost:
+            self.book.lost_broker()
+        for gateway, nonce in onlines.items():
+            self.book.presence(gateway, nonce)
+        for call in others.values():
+            self._guarded(call)
+        self._guarded(lambda: self._take_results(results))
+        for request in requests:
+            self._answer(request)
+        now_ms = self.now_ms()
+        self._guarded(lambda: self._give_up(now_ms))
+        self._guarded(lambda: self._send(now_ms))
+        self._guarded(self._end_orders)
+        for step in self._passes:
+            self._guarded(lambda step=step: step(now_ms))  # type: ignore[misc]  # mypy infers no type for a bound default
+
+    def draw_id(self) -> str:
+        """Return a new order's id."""
+        return self._ids.draw(self.now_ms(), self._random_bits(80))
+
+    def _run(self) -> None:
+        while not self._closed:
+            try:
+                self.step()
+            except Exception:  # noqa: BLE001 - other orders depend on the next pass
+                self._metrics.add("handler_errors")
+                _log.exception("pass of the command service failed")
+
+    def _guarded(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except sqlite3.Error as error:
+            self._metrics.add("command_store_failed")
+            if not self._trouble:
+                _log.error("orders cannot be kept", error=str(error))
+            self._trouble = f"commands.db: {error}"
+        else:
+            self._trouble = ""
+
+    def _answer(self, request: _Request) -> None:
+        if request.given_up:
+            return
+        self._metrics.add("requests")
+        try:
+            handler = self._handlers.get(str(request.body.get("do", "")), _no_such_request)
+            request.answer = handler(request.body, request.account)
+        except Refused as refused:
+            self._metrics.add("requests_denied")
+            request.answer = {"error": refused.code, **refused.facts}
+        except sqlite3.Error as error:
+            self._metrics.add("command_store_failed")
+            request.answer = {"error": "not_kept", "why": str(error)}
+        except Exception as error:  # noqa: BLE001 - a request's defect must not end the service
+            self._metrics.add("handler_errors")
+            _log.exception("request failed")
+            request.answer = {"error": "defect", "why": repr(error)[:200]}
+        finally:
+            request.done.set()
+
+    def _take_results(self, results: Any) -> None:
+        changed: dict[str, list[Answer]] = {}
+        entries: list[AuditEntry] = []
+        now_ms = self.now_ms()
+        for gateway, result in results:
+            told = self.book.result(gateway, result, now_ms)
+            if isinstance(told, str):
+                self._odd(gateway, result, told)
+            elif told is not None:
+                changed.setdefault(result.id, []).append(told)
+                if told.ended:
+                    entries.append(self._ended_entry(result.id, told, now_ms))
+        if not changed:
+            return
+        self.store.save_answers(changed, entries)
+        for order_id, answers in changed.items():
+            order = self.book.order(order_id)
+            if order is not None:
+                for answer in answers:
+                    self._told(order, answer)
+
+    def _odd(self, gateway: str, result: Result, told: str) -> None:
+        if told == "unknown_id" and self._is_late(gateway, result):
+            return
+        self._metrics.add("command_results_odd")
+        self.events.note("reading_forged", gateway=gateway, reason=told, detail=f"{result.id} {result.state}")
+        _log.warning("result of no command of ours", gateway=gateway, id=result.id, reason=told)
+
+    def _is_late(self, gateway: str, result: Result) -> bool:
+        """Whether it is the repeated end of an order that is on record; a late one after we gave up is kept."""
+        order = self.store.order(result.id)
+        answer = order.answers.get(gateway) if order else None
+        if answer is None or answer.sent == 0:
+            return False
+        if answer.state is AnswerState.UNKNOWN and result.state != "accepted":
+            answer.state, answer.reason = AnswerState(result.state.value), result.reason
+            answer.changed_ms = self.now_ms()
+            self.store.save_answers({result.id: [answer]}, [self._ended_entry(result.id, answer, answer.changed_ms)])
+            return True
+        return result.state.value in {answer.state.value, "accepted"}
+
+    def _told(self, order: Order, answer: Answer) -> None:
+        """Tell analysts of an end, and keep account of work permits."""
+        if answer.ended:
+            is_refused = answer.state is AnswerState.REJECTED
+            self.events.note(
+                "cmd_reject" if is_refused else "cmd_result",
+                gateway=answer.gateway,
+                reason=answer.reason or str(answer.state),
+                user=order.by,
+                detail=f"{order.op} {order.id} {answer.state}",
+            )
+        if order.op == "permit" and answer.state not in NOT_IN_FORCE | {AnswerState.SENT}:
+            self._keep_permit(order, answer)
+
+    def _keep_permit(self, order: Order, answer: Answer) -> None:
+        places = [(answer.gateway, cabinet) for cabinet in answer.cabinets]
+        if not order.arguments["active"]:
+            self.store.close_permits(places)
+            for place in places:
+                self.permits.pop(place, None)
+            return
+        permits = [
+            Permit(
+                gateway=gateway,
+                cabinet=cabinet,
+                order_id=order.id,
+                by=order.by,
+                reason=order.reason,
+                until_ms=order.arguments.get("until"),
+                opened_ms=order.created_ms,
+            )
+            for gateway, cabinet in places
+        ]
+        self.store.open_permits(permits)
+        self.permits |= {(permit.gateway, permit.cabinet): permit for permit in permits}
+
+    def _give_up(self, now_ms: int) -> None:
+        given_up = {id(answer) for answer in self.book.tick(now_ms)}
+        if not given_up:
+            return
+        changed: dict[str, list[Answer]] = {}
+        for order in self.book.orders():
+            answers = [answer for answer in order.answers.values() if id(answer) in given_up]
+            if answers:
+                changed[order.id] = answers
+        entries = [self._ended_entry(name, answer, now_ms) for name, answers in changed.items() for answer in answers]
+        self.store.save_answers(changed, entries)
+        for name, answers in changed.items():
+            order_of = self.book.order(name)
+            if order_of is not None:
+                for answer in answers:
+                    self._told(order_of, answer)
+
+    def _send(self, now_ms: int) -> None:
+        due: list[Sending] = []
+        for sending in self.book.due(now_ms):
+            if len(due) >= SENDINGS_A_PASS:
+                break
+            due.append(sending)
+        if not due:
+            return
+        messages: list[tuple[str, bytes]] = []
+        changed: dict[str, list[Answer]] = {}
+        for sending in due:
+            key = self.keys.key(sending.answer.gateway)
+            if key is None:
+                if sending.answer.sent == 0:
+                    sending.answer.state, sending.answer.reason = AnswerState.REJECTED, "no_key"
+                    sending.answer.changed_ms = now_ms
+                    changed.setdefault(sending.order.id, []).append(sending.answer)
+                continue
+            messages.append(self._message(sending, key))
+            self.book.sent(sending, now_ms)
+            changed.setdefault(sending.order.id, []).append(sending.answer)
+        # Before it goes out: after a crash in between, an answer to it must not look like a forged one.
+        self.store.save_answers(changed)
+        for topic, payload in messages:
+            self._publish(topic, payload)
+        self._metrics.add("commands_sent", len(messages))
+
+    def _message(self, sending: Sending, key: bytes) -> tuple[str, bytes]:
+        order, answer = sending.order, sending.answer
+        arguments = dict(order.arguments)
+        if order.op != "read":
+            arguments["circuits"] = list(answer.circuits)
+        command = Command.model_validate(
+            {
+                "id": order.id,
+                "nonce": sending.nonce,
+                "op": order.op,
+                "args": arguments,
+                "by": order.by,
+                "not_after": order.not_after_ms,
+            }
+        )
+        signed = command.model_copy(update={"mac": signature(command, answer.gateway, key)})
+        return GatewayTopics(answer.gateway, self._root).command, encode(signed)
+
+    def _end_orders(self) -> None:
+        ended = self.book.take_ended()
+        if ended:
+            self.store.end_orders(order.id for order in ended)
+            for order in ended:
+                counts = {str(state): count for state, count in order.counts().items() if count}
+                _log.info("order ended", id=order.id, op=order.op, by=order.by, **counts)
+
+    def _ended_entry(self, order_id: str, answer: Answer, now_ms: int) -> AuditEntry:
+        facts: Mapping[str, Any] = {
+            "order": order_id,
+            "gateway": answer.gateway,
+            "state": str(answer.state),
+            "reason": answer.reason,
+            "outcome": answer.outcome,
+        }
+        return AuditEntry(at_ms=now_ms, user="", account="", action="answered", facts=facts)
