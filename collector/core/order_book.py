@@ -201,9 +201,7 @@ class OrderBook:
         if state is AnswerState.REJECTED and result.reason in RETRIED:
             state = AnswerState.SENT
         if result.circuits is not None:
-            answer.outcome = {
-                name: circuit.model_dump(mode="json") for name, circuit in list(result.circuits.items())
-            }
+            answer.outcome = {name: circuit.model_dump(mode="json") for name, circuit in list(result.circuits.items())}
         answer.state, answer.changed_ms = state, now_ms
         return answer
 

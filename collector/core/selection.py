@@ -96,9 +96,7 @@ def select(city: City, criteria: Criteria) -> tuple[Cabinet, ...]:
     return tuple(
         cabinet
         for cabinet in city.cabinets
-        if all(
-            any(plain(name) in fitting for name in names_of[kind](cabinet)) for kind, fitting in wanted.items()
-        )
+        if all(any(plain(name) in fitting for name in names_of[kind](cabinet)) for kind, fitting in wanted.items())
     )
 
 
@@ -109,9 +107,9 @@ def _names_of(city: City) -> Mapping[Kind, Callable[[Cabinet], tuple[str, ...]]]
         "cabinet": lambda cabinet: (cabinet.id, cabinet.name),
         "street": lambda cabinet: (cabinet.street,),
         "ward": lambda cabinet: (cabinet.ward, wards.get(cabinet.ward, cabinet.ward)),
-        "feeder": lambda cabinet: (cabinet.feeder, feeders.get(cabinet.feeder, cabinet.feeder))
-        if cabinet.feeder
-        else (),
+        "feeder": lambda cabinet: (
+            (cabinet.feeder, feeders.get(cabinet.feeder, cabinet.feeder)) if cabinet.feeder else ()
+        ),
         "tag": lambda cabinet: cabinet.tags,
     }
 

@@ -88,6 +88,16 @@ class ListRequest(_Request):
     limit: Annotated[int, Field(ge=1, le=1_000)] = 20
 
 
+class AuditRequest(ListRequest):
+    """Ask for the newest entries of the audit.
+
+    Attributes:
+        check: Whether to follow the whole chain as well.
+    """
+
+    check: bool = False
+
+
 class StatusRequest(Selected):
     """Ask what lamps do and what calendars gateways run by; of all cabinets if none is named."""
 

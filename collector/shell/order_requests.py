@@ -14,6 +14,7 @@ from collector.core.token_bucket import TokenBucket
 from collector.shell.command_service import CommandService, Refused
 from collector.shell.command_store import AuditEntry
 from collector.shell.control_requests import (
+    AuditRequest,
     ListRequest,
     OrderRequest,
     PlanRequest,
@@ -227,8 +228,9 @@ class OrderRequests:
         return {"orders": [_summary(order) for order in orders]}
 
     def _audit(self, body: dict[str, Any], _account: str) -> dict[str, Any]:
-        request = read_request(body, ListRequest)
-        return {"entries": self._service.store.audit(request.limit), "broken": self._service.store.broken_link()}
+        request = read_request(body, AuditRequest)
+        told: dict[str, Any] = {"entries": self._service.store.audit(request.limit)}
+        return told | ({"broken": self._service.store.broken_link()} if request.check else {})
 
     def _status(self, body: dict[str, Any], _account: str) -> dict[str, Any]:
         request = read_request(body, StatusRequest)
