@@ -7,13 +7,25 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from firmware_sim.cabinet_actions import (
+    BatteryEvent,
+    Daylight,
+    InputFreed,
+    InputStuck,
+    SignalController,
+    SignalLamp,
+    Temperature,
+    VoltageDisturbed,
+)
+from firmware_sim.circuit_actions import CableEvent, CableTapped, FuseEvent, LampEvent, LampsCycling, Leakage
 from firmware_sim.core.cabinet import Cabinet, ContactorState
 from firmware_sim.core.faults import MAX_DELAY_S, Fault, FaultName
 from firmware_sim.findings import TEXTS
 from firmware_sim.instrument_actions import Drift, Flat, QuantitySet, Recover
 from firmware_sim.models import Channel, Phase, Seconds, Share, Voltage
+from firmware_sim.post_actions import FlasherSet, PanelLight, PostBattery, PostDoor
 from firmware_sim.serial_actions import InstrumentChange
-from firmware_sim.steps import ActionError, CabinetStep, DeviceStep, Step, World
+from firmware_sim.steps import CabinetStep, DeviceStep, Step, World
 
 
 class Event(CabinetStep):
@@ -117,51 +129,19 @@ class SelectorSet(CabinetStep):
         cabinet.selector = self.position
 
 
-class CircuitStep(CabinetStep):
-    """An action on one circuit."""
-
-    circuit: str
-
-    def examine(self, cabinet: Cabinet) -> None:
-        """Raise ActionError if the cabinet has no such circuit."""
-        if self.circuit not in cabinet.circuits:
-            known = ", ".join(cabinet.circuits) or TEXTS.text("none")
-            facts = {"cabinet": cabinet.design.id, "name": self.circuit, "known": known}
-            raise ActionError("circuit", TEXTS.text("no_circuit", **facts))
-
-
-class FuseEvent(CircuitStep):
-    """A circuit's fuse blows or is replaced."""
-
-    do: Literal["fuse_blown", "fuse_replaced"]
-
-    def change(self, cabinet: Cabinet) -> None:
-        """Open or close the circuit."""
-        cabinet.circuits[self.circuit].fuse_blown = self.do == "fuse_blown"
-
-
-class LampEvent(CircuitStep):
-    """Lamps of a circuit die or are replaced."""
-
-    do: Literal["lamp_dead", "lamp_replaced"]
-    lamps: int = Field(default=1, ge=1, le=10000)
-
-    def change(self, cabinet: Cabinet) -> None:
-        """Count the dead lamps."""
-        circuit = cabinet.circuits[self.circuit]
-        change = self.lamps if self.do == "lamp_dead" else -self.lamps
-        circuit.dead_lamps = min(circuit.design.lamps, max(0, circuit.dead_lamps + change))
-
-
 class ContactorEvent(CabinetStep):
-    """A contactor welds shut, jams open or is repaired."""
+    """A contactor welds shut, jams open, is bypassed by a wire, or is repaired."""
 
-    do: Literal["contactor_welded", "contactor_jammed", "contactor_repaired"]
+    do: Literal["contactor_welded", "contactor_jammed", "contactor_bypassed", "contactor_repaired"]
     contactor: Channel = 1
 
     def change(self, cabinet: Cabinet) -> None:
         """Set the contactor's state."""
-        states: dict[str, ContactorState] = {"contactor_welded": "welded", "contactor_jammed": "jammed"}
+        states: dict[str, ContactorState] = {
+            "contactor_welded": "welded",
+            "contactor_jammed": "jammed",
+            "contactor_bypassed": "bypassed",
+        }
         cabinet.contactors[self.contactor - 1] = states.get(self.do, "sound")
 
 
@@ -277,7 +257,23 @@ Action = Annotated[
     | SelectorSet
     | FuseEvent
     | LampEvent
+    | LampsCycling
+    | CableEvent
+    | CableTapped
+    | Leakage
     | ContactorEvent
+    | BatteryEvent
+    | InputStuck
+    | InputFreed
+    | VoltageDisturbed
+    | SignalController
+    | SignalLamp
+    | Daylight
+    | Temperature
+    | PanelLight
+    | PostBattery
+    | FlasherSet
+    | PostDoor
     | ExtraLoad
     | QuantitySet
     | Drift

@@ -35,6 +35,24 @@ TEXTS: Final = Texts(
             "{cabinet} has no circuit '{name}'; it has {known}",
             "{cabinet} không có lộ '{name}'; tủ này có: {known}",
         ),
+        "no_arcs": (
+            "circuit '{name}' of {cabinet} has no sodium lamps, and only those cycle",
+            "lộ '{name}' của {cabinet} không có đèn natri, chỉ loại đèn này mới tắt sáng luân phiên",
+        ),
+        "no_lamp": (
+            "circuit '{circuit}' has {lamps} lamps: number {lamp} is none of them",
+            "lộ '{circuit}' có {lamps} đèn: không có đèn số {lamp}",
+        ),
+        "no_driver": (
+            "circuit '{circuit}' has sodium lamps: only those with drivers (lamp_kind: led) have controllers",
+            "lộ '{circuit}' là đèn natri: chỉ đèn có bộ nguồn điện tử (lamp_kind: led) mới có bộ điều khiển",
+        ),
+        "given": (
+            "'{name}' is what the cabinet or post gives: change that, or let it drift or stay flat",
+            "'{name}' do tủ hoặc trụ quyết định: hãy đổi ở đó, hoặc cho nó trôi hay đứng yên",
+        ),
+        "span": ("'high' is not above 'low'", "'high' không lớn hơn 'low'"),
+        "post": ("post", "trụ"),
         "no_meaning": (
             "'{fault}' has no meaning on the serial line of '{name}'",
             "'{fault}' không có nghĩa trên đường truyền nối tiếp của '{name}'",

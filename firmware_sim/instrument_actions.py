@@ -56,6 +56,8 @@ class QuantitySet(QuantityStep):
     def examine(self, twin: Twin) -> None:
         """Raise ActionError if the instrument has no such quantity, or one of the other kind."""
         known = self.known(twin)
+        if twin.follows is not None and self.quantity in twin.follows(0.0):
+            raise ActionError("quantity", TEXTS.text("given", name=self.quantity))
         if isinstance(known, str) != isinstance(self.value, str):
             key = "text" if isinstance(known, str) else "number"
             raise ActionError("value", TEXTS.text(key, name=self.quantity))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from config.loader import At, StrictModel, refuse
-from firmware_sim.core.cabinet import DEFAULT_INPUTS, SIGNALS
+from firmware_sim.core.cabinet import ANALOG_SIGNALS, DEFAULT_INPUTS, SIGNALS
 from firmware_sim.core.counter import CounterMode
 from firmware_sim.findings import TEXTS, no_such
 from firmware_sim.twins import MODELS
@@ -24,6 +24,7 @@ Phase = Annotated[int, Field(ge=1, le=3)]
 Channel = Annotated[int, Field(ge=1, le=8)]
 Unit = Annotated[int, Field(ge=1, le=247)]
 Voltage = Annotated[float, Field(ge=0.0, le=1000.0)]
+Watts = Annotated[float, Field(ge=0.0, le=1e6)]
 Seconds = Annotated[float, Field(ge=0.0, le=1e9)]
 Baud = Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200]
 
@@ -210,7 +211,54 @@ class TwinConfig(StrictModel):
         return self
 
 
-CabinetDevice = Annotated[MeterConfig | RelayConfig, Field(discriminator="kind")]
+class TransducerConfig(StrictModel):
+    """A converter to 4-20 mA on an analogue input: `low` of its signal gives 4 mA, `high` 20."""
+
+    signal: str
+    low: float = 0.0
+    high: float
+
+    @field_validator("signal")
+    @classmethod
+    def _known_signal(cls, signal: str) -> str:
+        if signal not in ANALOG_SIGNALS:
+            raise ValueError(no_such("signal", signal, sorted(ANALOG_SIGNALS)))
+        return signal
+
+    @model_validator(mode="after")
+    def _rises(self) -> TransducerConfig:
+        if self.high <= self.low:
+            raise At(("high",), TEXTS.text("span"))
+        return self
+
+
+class AnalogInputsConfig(StrictModel):
+    """A Waveshare Modbus RTU Analog Input 8CH; `noise` is the relative error of its currents."""
+
+    id: Id = "analog"
+    kind: Literal["waveshare-analog-input-8"]
+    line: Id
+    unit: Unit = 1
+    channels: dict[Channel, TransducerConfig] = Field(default_factory=dict)
+    noise: Share = 0.0
+    missing: Share | None = None
+
+
+class LampControllerConfig(StrictModel):
+    """The controller of one lamp of an LED circuit, by its number; without one the dimmer of the whole circuit."""
+
+    id: Id
+    kind: Literal["generic-lamp-controller"]
+    line: Id
+    unit: Unit = 1
+    circuit: Id
+    lamp: int | None = Field(default=None, ge=1, le=10000)
+    missing: Share | None = None
+
+
+CabinetDevice = Annotated[
+    MeterConfig | RelayConfig | AnalogInputsConfig | LampControllerConfig, Field(discriminator="kind")
+]
 StandaloneDevice = Annotated[CounterConfig | TwinConfig, Field(discriminator="kind")]
 
 
@@ -219,7 +267,7 @@ class CabinetConfig(StrictModel):
 
     id: Id
     circuits: tuple[CircuitConfig, ...] = Field(default=(), max_length=64)
-    devices: tuple[CabinetDevice, ...] = Field(default=(), max_length=16)
+    devices: tuple[CabinetDevice, ...] = Field(default=(), max_length=128)
     inputs: dict[Channel, str] = Field(default_factory=lambda: dict(DEFAULT_INPUTS))
     noise: float = Field(default=0.0, ge=0.0, le=1.0)
     missing: Share = 0.0
@@ -232,6 +280,10 @@ class CabinetConfig(StrictModel):
     battery_s: Seconds | None = None
     input_link: bool = False
     photocell_dark_below_deg: float = Field(default=-3.0, ge=-90.0, le=90.0)
+    base_load_w: tuple[Watts, Watts, Watts] = (0.0, 0.0, 0.0)
+    rcd_ma: float = Field(default=300.0, gt=0.0, le=30_000.0)
+    standing_leak_ma: float = Field(default=0.0, ge=0.0, le=30_000.0)
+    mean_temperature_c: float = Field(default=26.0, ge=-50.0, le=80.0)
 
     @field_validator("inputs")
     @classmethod
@@ -241,6 +293,46 @@ class CabinetConfig(StrictModel):
                 finding = no_such("signal", signal, sorted(SIGNALS))
                 raise ValueError(TEXTS.text("input", number=number, finding=finding))
         return inputs
+
+    @model_validator(mode="after")
+    def _lamps_exist(self) -> CabinetConfig:
+        refuse(list(self._lamp_findings()))
+        return self
+
+    def _lamp_findings(self) -> Iterator[At]:
+        circuits = {circuit.id: circuit for circuit in self.circuits}
+        for index, device in enumerate(self.devices):
+            if not isinstance(device, LampControllerConfig):
+                continue
+            circuit = circuits.get(device.circuit)
+            if circuit is None:
+                yield At(("devices", index, "circuit"), no_such("circuit", device.circuit, circuits))
+            elif circuit.lamp_kind != "led":
+                yield At(("devices", index, "circuit"), TEXTS.text("no_driver", circuit=circuit.id))
+            elif device.lamp is not None and device.lamp > circuit.lamps:
+                facts = {"circuit": circuit.id, "lamps": circuit.lamps, "lamp": device.lamp}
+                yield At(("devices", index, "lamp"), TEXTS.text("no_lamp", **facts))
+
+
+class PostDeviceConfig(StrictModel):
+    """The charger of a solar post, or the inputs that watch its flasher (1) and its box (2)."""
+
+    id: Id
+    kind: Literal["epever-tracer", "advantech-adam-4150"]
+    line: Id
+    unit: Unit = 1
+    missing: Share = 0.0
+
+
+class SolarPostConfig(StrictModel):
+    """A warning light on its own panel and battery; `charge` is how full that is at the start."""
+
+    id: Id
+    panel_w: float = Field(default=60.0, gt=0.0, le=10_000.0)
+    battery_wh: float = Field(default=480.0, gt=0.0, le=100_000.0)
+    flasher_w: float = Field(default=5.0, gt=0.0, le=1000.0)
+    charge: Share = 0.9
+    devices: tuple[PostDeviceConfig, ...] = Field(default=(), max_length=4)
 
 
 class SimulatorConfig(StrictModel):
@@ -252,5 +344,6 @@ class SimulatorConfig(StrictModel):
     place: PlaceConfig = PlaceConfig()
     lines: tuple[LineConfig, ...] = Field(min_length=1, max_length=MAX_LINES)
     cabinets: tuple[CabinetConfig, ...] = Field(default=(), max_length=MAX_CABINETS)
+    posts: tuple[SolarPostConfig, ...] = Field(default=(), max_length=MAX_CABINETS)
     devices: tuple[StandaloneDevice, ...] = Field(default=(), max_length=MAX_CABINETS)
     scenario: str | None = None

@@ -13,9 +13,10 @@ from config.loader import StrictModel, load_document
 from firmware_sim.actions import Action, FaultEnd, FaultStart
 from firmware_sim.findings import TEXTS, no_such
 from firmware_sim.models import (
+    CabinetDevice,
     CounterConfig,
     InstrumentLineConfig,
-    MeterConfig,
+    PostDeviceConfig,
     RelayConfig,
     RtuLineConfig,
     SimulatorConfig,
@@ -129,7 +130,7 @@ def _contradictions(config: SimulatorConfig) -> list[tuple[Location, str]]:
     findings += _repeated(list(ports), "port")
     cabinets = [(("cabinets", i, "id"), cabinet.id) for i, cabinet in enumerate(config.cabinets)]
     findings += _repeated(list(cabinets), "cabinet")
-    placed: list[tuple[Location, str, MeterConfig | RelayConfig | CounterConfig | TwinConfig]] = []
+    placed: list[tuple[Location, str, CabinetDevice | PostDeviceConfig | CounterConfig | TwinConfig]] = []
     for i, cabinet in enumerate(config.cabinets):
         relays = 0
         for j, device in enumerate(cabinet.devices):
@@ -140,6 +141,13 @@ def _contradictions(config: SimulatorConfig) -> list[tuple[Location, str]]:
                 relays = 1
         names = [(("cabinets", i, "circuits", j, "id"), item.id) for j, item in enumerate(cabinet.circuits)]
         findings += _repeated(list(names), "circuit")
+    posts = [(("posts", i, "id"), post.id) for i, post in enumerate(config.posts)]
+    findings += _repeated(list(posts), "post")
+    placed += [
+        (("posts", i, "devices", j), f"{post.id}/{device.id}", device)
+        for i, post in enumerate(config.posts)
+        for j, device in enumerate(post.devices)
+    ]
     placed += [(("devices", i), device.id, device) for i, device in enumerate(config.devices)]
     instruments: list[Named] = [
         (("lines", i, "instruments", j, "id"), one.id)

@@ -8,6 +8,7 @@ from config.loader import StrictModel
 from firmware_sim.core.cabinet import Cabinet
 from firmware_sim.core.faults import FaultName
 from firmware_sim.core.instrument import Instrument
+from firmware_sim.core.solar_post import SolarPost
 from firmware_sim.core.station import Station
 from firmware_sim.models import Seconds
 
@@ -45,6 +46,13 @@ class World(Protocol):
 
     def instruments_named(self, targets: Targets) -> list[Instrument]:
         """Return the instruments that speak something else than Modbus; "*" is all.
+
+        Raises:
+            ActionError: There is none of that name.
+        """
+
+    def posts_named(self, targets: Targets) -> list[SolarPost]:
+        """Return the solar posts, brought up to the time of the action; "*" is all.
 
         Raises:
             ActionError: There is none of that name.

@@ -8,31 +8,37 @@ from dataclasses import asdict
 from typing import Any
 
 from firmware_sim.actions import Action
-from firmware_sim.core.cabinet import PHASES, Cabinet, CabinetDesign
+from firmware_sim.core.cabinet import Cabinet, CabinetDesign
 from firmware_sim.core.codec import Request, Transport
 from firmware_sim.core.counter import Counter
+from firmware_sim.core.electrical import PHASES
 from firmware_sim.core.faults import FaultName, suits
 from firmware_sim.core.instrument import Instrument
 from firmware_sim.core.lamps import CircuitDesign
 from firmware_sim.core.noise import Noise
 from firmware_sim.core.sdm630 import Sdm630
 from firmware_sim.core.server import Device
+from firmware_sim.core.solar_post import SolarPost, SolarPostDesign
 from firmware_sim.core.station import BROADCAST, Outcome, Station
 from firmware_sim.core.twin import Twin
 from firmware_sim.core.waveshare import WaveshareRelayD
 from firmware_sim.findings import TEXTS, no_such
 from firmware_sim.instrument_line import built
 from firmware_sim.models import (
+    AnalogInputsConfig,
     CabinetConfig,
     InstrumentLineConfig,
+    LampControllerConfig,
     MeterConfig,
     RelayConfig,
     RtuLineConfig,
     SimulatorConfig,
+    SolarPostConfig,
     TwinConfig,
 )
 from firmware_sim.steps import ActionError, Targets
 from firmware_sim.twins import MODELS
+from firmware_sim.twins.cabinet_parts import CabinetAnalogInputs, CabinetLamp, Transducer
 
 ALL = "*"
 
@@ -54,6 +60,10 @@ def _design(config: CabinetConfig, simulator: SimulatorConfig, start_unix_s: flo
         dark_below_deg=config.photocell_dark_below_deg,
         start_unix_s=start_unix_s,
         input_link=config.input_link,
+        base_load_w=config.base_load_w,
+        rcd_ma=config.rcd_ma,
+        standing_leak_ma=config.standing_leak_ma,
+        mean_temperature_c=config.mean_temperature_c,
     )
 
 
@@ -64,6 +74,7 @@ class World:
         self.config = config
         self.now_s = 0.0
         self.cabinets: dict[str, Cabinet] = {}
+        self.posts: dict[str, SolarPost] = {}
         self.stations: dict[str, Station] = {}
         self.units: dict[str, dict[int, Station]] = {line.id: {} for line in config.lines}
         self.instruments: dict[str, dict[str, Instrument]] = {
@@ -81,7 +92,13 @@ class World:
             cabinet = Cabinet(_design(cabinet_config, config, config.start_unix_s or start_unix_s))
             self.cabinets[cabinet_config.id] = cabinet
             for device in cabinet_config.devices:
-                self._add_to_cabinet(cabinet, cabinet_config, device, lines.get(device.line))
+                name, missing = f"{cabinet_config.id}/{device.id}", device.missing or 0.0
+                if isinstance(device, MeterConfig):
+                    self._add_meter(cabinet, cabinet_config, device, lines.get(device.line))
+                else:
+                    self._add(name, device.line, device.unit, self._part(cabinet, device, name), missing)
+        for post_config in config.posts:
+            self._add_post(post_config, config.start_unix_s or start_unix_s)
         for counter in config.devices:
             if isinstance(counter, TwinConfig):
                 twin = MODELS[counter.model](
@@ -99,18 +116,32 @@ class World:
                 registers.max_words = counter.max_registers
                 self._add(name, counter.line, unit, registers, counter.missing)
 
-    def _add_to_cabinet(
-        self,
-        cabinet: Cabinet,
-        config: CabinetConfig,
-        device: MeterConfig | RelayConfig,
-        line: object,
-    ) -> None:
-        name = f"{config.id}/{device.id}"
+    def _part(
+        self, cabinet: Cabinet, device: RelayConfig | AnalogInputsConfig | LampControllerConfig, name: str
+    ) -> Device:
+        noise = Noise(self.config.seed, f"{name}/noise")
         if isinstance(device, RelayConfig):
-            board = WaveshareRelayD(cabinet, unit=device.unit)
-            self._add(name, device.line, device.unit, board, device.missing or 0.0)
-            return
+            return WaveshareRelayD(cabinet, unit=device.unit)
+        if isinstance(device, AnalogInputsConfig):
+            channels = {number: Transducer(**one.model_dump()) for number, one in device.channels.items()}
+            return CabinetAnalogInputs(cabinet, channels, noise, sigma=device.noise, unit=device.unit)
+        return CabinetLamp(cabinet, cabinet.circuits[device.circuit], device.lamp, noise, unit=device.unit)
+
+    def _add_post(self, config: SolarPostConfig, start_unix_s: float) -> None:
+        facts = config.model_dump(exclude={"devices"})
+        place = self.config.place
+        design = SolarPostDesign(
+            **facts, latitude_deg=place.latitude, longitude_deg=place.longitude, start_unix_s=start_unix_s
+        )
+        post = self.posts[config.id] = SolarPost(design)
+        for device in config.devices:
+            name = f"{config.id}/{device.id}"
+            twin = MODELS[device.kind](device.unit, Noise(self.config.seed, f"{name}/noise"))
+            twin.follows = post.charger if device.kind == "epever-tracer" else post.contacts
+            self._add(name, device.line, device.unit, twin, device.missing)
+
+    def _add_meter(self, cabinet: Cabinet, config: CabinetConfig, device: MeterConfig, line: object) -> None:
+        name = f"{config.id}/{device.id}"
         serial = line if isinstance(line, RtuLineConfig) else RtuLineConfig(id="none", kind="rtu")
         meter = Sdm630(
             cabinet,
@@ -147,6 +178,8 @@ class World:
         with self._lock:
             for cabinet in self.cabinets.values():
                 cabinet.advance(now_s)
+            for post in self.posts.values():
+                post.advance(now_s)
 
     def apply(self, action: Action, now_s: float) -> None:
         """Carry out an action at a simulated time.
@@ -157,12 +190,18 @@ class World:
         with self._lock:
             for cabinet in self.cabinets.values():
                 cabinet.advance(now_s)
+            for post in self.posts.values():
+                post.advance(now_s)
             self.now_s = now_s
             action.apply(self)
 
     def cabinets_named(self, targets: Targets) -> list[Cabinet]:
         """Return the cabinets; "*" is all."""
         return [self.cabinets[name] for name in _names(targets, self.cabinets, "cabinet")]
+
+    def posts_named(self, targets: Targets) -> list[SolarPost]:
+        """Return the solar posts; "*" is all."""
+        return [self.posts[name] for name in _names(targets, self.posts, "post")]
 
     def stations_named(self, targets: Targets, fault: FaultName | None) -> list[Station]:
         """Return the devices; "*" is all, "c-1/*" all of one cabinet."""
@@ -196,6 +235,7 @@ class World:
             return {
                 "now_s": now_s,
                 "cabinets": {name: _truth(cabinet) for name, cabinet in self.cabinets.items()},
+                "posts": {name: _post_truth(post) for name, post in self.posts.items()},
                 "devices": {
                     name: {
                         "line": self._line_of[name],
@@ -227,6 +267,17 @@ def _measuring(device: Device) -> dict[str, Any]:
     return {"values": dict(device.values), "drifting": sorted(device.drifts), "flat": sorted(device.held)}
 
 
+def _post_truth(post: SolarPost) -> dict[str, Any]:
+    return {
+        "charge": post.charge(),
+        "flashing": post.is_flashing(),
+        "load_w": post.load_w(),
+        "light": post.light,
+        "capacity": post.capacity,
+        "door_open": post.door_open,
+    }
+
+
 def _truth(cabinet: Cabinet) -> dict[str, Any]:
     state = cabinet.electrical()
     return {
@@ -242,6 +293,12 @@ def _truth(cabinet: Cabinet) -> dict[str, Any]:
         "power_w": [load.real for load in state.load_va],
         "reactive_var": [load.imag for load in state.load_va],
         "energy_wh": sum(state.energy_wh),
+        "rcd_tripped": cabinet.rcd_tripped,
+        "leak_ma": cabinet.leak_ma(),
+        "pilot_v": cabinet.pilot_v(),
+        "battery_v": cabinet.battery.voltage_v(cabinet.now_s),
+        "lux": cabinet.lux(),
+        "temperature_c": cabinet.inside_c(),
         "relays": [int(closed) for closed in cabinet.relay.closed],
         "inputs": [int(bit) for bit in cabinet.inputs()],
         "contactors": [int(cabinet.contactor_closed(number)) for number in range(1, 9)],
@@ -251,6 +308,10 @@ def _truth(cabinet: Cabinet) -> dict[str, Any]:
                 "warmth": circuit.warmth,
                 "dead_lamps": circuit.dead_lamps,
                 "fuse_blown": circuit.fuse_blown,
+                "cycling_lamps": circuit.cycling_lamps,
+                "cut_lamps": circuit.cut_lamps,
+                "tap_w": circuit.tap_w,
+                "light_share": circuit.light_share(),
             }
             for name, circuit in cabinet.circuits.items()
         },

@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from firmware_sim.core.cabinet import PHASES, Cabinet, Electrical
+from firmware_sim.core.cabinet import Cabinet
+from firmware_sim.core.electrical import PHASES, Electrical
 from firmware_sim.core.noise import Noise
 from firmware_sim.core.server import ILLEGAL_ADDRESS, ILLEGAL_VALUE, READ_HOLDING, READ_INPUT_REGISTERS, Device, Refusal
 

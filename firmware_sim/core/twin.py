@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -80,6 +80,7 @@ class Twin(Device):
         values: The quantities now, in the units of the subclass's docstring: the truth, whatever is measured of it.
         drifts: What is measured of these runs away from the truth.
         held: What is measured of these stays as it was.
+        follows: What gives the quantities at a simulated time, where the instrument is part of something larger.
     """
 
     quantities: ClassVar[Mapping[str, Quantity]] = {}
@@ -94,6 +95,7 @@ class Twin(Device):
         self.values: dict[str, Quantity] = dict(self.quantities)
         self.drifts: dict[str, Drift] = {}
         self.held: dict[str, float] = {}
+        self.follows: Callable[[float], Mapping[str, float]] | None = None
         self._noise = noise
         self._now_s = 0.0
         for name, value in (values or {}).items():
@@ -143,6 +145,12 @@ class Twin(Device):
             return value
         return value * (1.0 + self.sigma * self._noise.gauss()) if self.sigma > 0.0 else value
 
+    def look(self, now_s: float) -> None:
+        """Take the quantities as they are now."""
+        self._now_s = now_s
+        if self.follows is not None:
+            self.values.update(self.follows(now_s))
+
     def words(self, function: int, now_s: float) -> Mapping[int, int]:
         """Return the registers that function 3 or 4 reads, by wire address."""
         del function, now_s
@@ -155,12 +163,12 @@ class Twin(Device):
 
     def read_words(self, function: int, address: int, count: int, now_s: float) -> Sequence[int]:
         """Return registers; Refusal where there is none."""
-        self._now_s = now_s
+        self.look(now_s)
         return self._picked(self.words(function, now_s), address, count)
 
     def read_bits(self, function: int, address: int, count: int, now_s: float) -> Sequence[int]:
         """Return bits; Refusal where there is none."""
-        self._now_s = now_s
+        self.look(now_s)
         return self._picked(self.bits(function, now_s), address, count)
 
     def _picked(self, table: Mapping[int, int], address: int, count: int) -> list[int]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
-from firmware_sim.core.cabinet import CHANNELS, Cabinet
+from firmware_sim.core.cabinet import Cabinet
+from firmware_sim.core.relay_outputs import CHANNELS
 from firmware_sim.core.server import (
     ILLEGAL_ADDRESS,
     ILLEGAL_VALUE,

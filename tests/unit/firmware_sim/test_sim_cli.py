@@ -97,7 +97,7 @@ def test_the_documentation_names_every_word_that_the_files_know() -> None:
     text = (EXAMPLES.parents[1] / "docs" / "simulator.md").read_text(encoding="utf-8")
     words = set(re.findall(r"`([a-z0-9_]+)`", text))
     actions = {word for part in get_args(get_args(Action)[0]) for word in get_args(part.model_fields["do"].annotation)}
-    assert len(actions) == 35
+    assert len(actions) == 57
     signals = {name for name in SIGNALS if not re.fullmatch(r"contactor_feedback_[2-8]", name)}
     assert actions | set(FAULT_NAMES) | signals <= words
 
