@@ -15,6 +15,7 @@ from contract.alarm import MAX_ALARM_BYTES, ActiveAlarm
 from contract.batch import MAX_BATCH_BYTES, Batch, Confirm
 from contract.command import MAX_COMMAND_BYTES, Command, Result
 from contract.state import MAX_META_BYTES, MAX_STATE_BYTES, DeviceState, Meta, Online
+from contract.want import MAX_REPORT_BYTES, MAX_WANT_BYTES, Want, WantReport
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _ENTRY: Final = re.compile(r"^ {4}(\w+): (.*(?:\n {8,}\S.*)*)", re.MULTILINE)
@@ -36,6 +37,8 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "confirm": Message(model=Confirm, topics=("{gw}/down/confirm",), max_bytes=MAX_STATE_BYTES),
     "command": Message(model=Command, topics=("{gw}/down/cmd",), max_bytes=MAX_COMMAND_BYTES),
     "result": Message(model=Result, topics=("{gw}/up/cmd",), max_bytes=MAX_COMMAND_BYTES),
+    "want": Message(model=Want, topics=("{gw}/down/want",), max_bytes=MAX_WANT_BYTES),
+    "want_report": Message(model=WantReport, topics=("{gw}/state/want",), max_bytes=MAX_REPORT_BYTES),
     "device_state": Message(model=DeviceState, topics=("{gw}/state/{device}",), max_bytes=MAX_STATE_BYTES),
     "online": Message(model=Online, topics=("{gw}/state/online",), max_bytes=MAX_STATE_BYTES),
     "meta": Message(model=Meta, topics=("{gw}/state/meta",), max_bytes=MAX_META_BYTES),

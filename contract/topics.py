@@ -72,6 +72,16 @@ class GatewayTopics:
         return self._of("up/cmd")
 
     @property
+    def want(self) -> str:
+        """The desired document of the gateway, retained."""
+        return self._of("down/want")
+
+    @property
+    def want_report(self) -> str:
+        """What the gateway goes by, retained."""
+        return self._of("state/want")
+
+    @property
     def online(self) -> str:
         """Presence, retained; also the last will."""
         return self._of("state/online")

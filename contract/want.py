@@ -7,13 +7,14 @@ import hmac
 import json
 from typing import Annotated, Final, Literal
 
-from pydantic import ConfigDict, Field, StrictFloat, StrictInt, StrictStr
+from pydantic import ConfigDict, Field, StrictInt, StrictStr
 
 from contract.batch import Timestamp, WireModel
 from contract.lights.document import Calendar, canonical
 from contract.state import Place
 
 MAX_WANT_BYTES: Final = 64 * 1024
+MAX_REPORT_BYTES: Final = 8 * 1024
 MAX_REVISION: Final = 2**53
 Sha256 = Annotated[StrictStr, Field(pattern=r"^[0-9a-f]{64}$")]
 _Told = Annotated[StrictStr, Field(max_length=512)]
@@ -31,8 +32,8 @@ class Limits(WireModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     longest_override_h: Annotated[StrictInt, Field(ge=1, le=31 * 24)] | None = None
-    stagger_s: Annotated[StrictFloat | StrictInt, Field(ge=0, le=60)] | None = None
-    start_wait_s: Annotated[StrictFloat | StrictInt, Field(ge=0, le=300)] | None = None
+    stagger_s: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=60)] | None = None
+    start_wait_s: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=300)] | None = None
 
 
 class Desired(WireModel):

@@ -9,7 +9,7 @@ from datetime import date
 from functools import cached_property
 from typing import Annotated, Any, Final
 
-from pydantic import Field, StrictBool, StrictFloat, StrictInt, ValidationError, model_validator
+from pydantic import Field, StrictBool, StrictInt, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from contract.command_arguments import Circuits
@@ -26,7 +26,7 @@ DEFAULT_PROGRAM: Final = "default"
 MAX_NAMED: Final = 20
 
 LevelKey = Annotated[int, Field(ge=1, le=100)]
-Lux = Annotated[StrictFloat | StrictInt, Field(ge=0, le=100_000)]
+Lux = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=100_000)]
 
 
 class Rule(Frozen):
@@ -55,10 +55,10 @@ class DarkDay(Frozen):
         level: Percent of the cabinet's light by such a day.
     """
 
-    on_below_lux: Lux = 20
-    off_above_lux: Lux = 40
-    hold_s: Annotated[StrictFloat | StrictInt, Field(ge=0, le=3600)] = 180
-    level: LevelKey = 100
+    on_below_lux: Lux = 20.0
+    off_above_lux: Lux = 40.0
+    hold_s: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=3600)] = 180.0
+    level: Annotated[StrictInt, Field(ge=1, le=100)] = 100
 
     @model_validator(mode="after")
     def _apart(self) -> DarkDay:
@@ -79,7 +79,7 @@ class SensorRules(Frozen):
 
     photocell_minutes: Annotated[StrictInt, Field(ge=0, le=120)] = 0
     dark_day: DarkDay | None = None
-    failed_after_h: Annotated[StrictFloat | StrictInt, Field(ge=1, le=168)] = 24
+    failed_after_h: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=1, le=168)] = 24.0
 
 
 class Expanded(Frozen):

@@ -30,10 +30,12 @@ from contract.command import (
     signature_agrees,
 )
 from contract.command_arguments import ARGUMENTS, Arguments, Operation
+from contract.lights import Calendar
 from contract.reading import Block, Cause
 from contract.schema import MESSAGES, schema_files, schema_of
 from contract.state import DeviceMeta, DeviceState, Meta, Online, Place, PointMeta
 from contract.topics import COLLECTOR_SUBSCRIPTIONS, GatewayTopics, alarm_topic
+from contract.want import Desired, Limits, Want, WantError, WantReport, desired_hash, signed_want, want_signature_agrees
 
 REPOSITORY = Path(__file__).parents[3]
 SAMPLES = REPOSITORY / "tests" / "golden" / "wire"
@@ -145,6 +147,43 @@ LIGHTS: Mapping[str, Command] = {
 }
 
 
+def _want() -> Want:
+    calendar = Calendar.model_validate(
+        {
+            "name": "pleiku-standard",
+            "levels": {100: ["A", "B", "C"], 67: ["A", "B"]},
+            "programs": [
+                {
+                    "id": "standard",
+                    "periods": [
+                        {"on": {"at": "sunset-10", "not_before": "17:15"}, "off": "22:30"},
+                        {"on": "22:30", "off": "sunrise+5", "level": 67, "dim": 70},
+                    ],
+                },
+                {"id": "tết", "periods": [{"on": "sunset", "off": "sunrise"}]},
+            ],
+            "rules": [
+                {
+                    "id": "tết",
+                    "exception": True,
+                    "program": "tết",
+                    "when": {"holidays": [{"country": "VN", "names": ["Tết Nguyên Đán"], "days_before": 2}]},
+                }
+            ],
+            "default": "standard",
+            "sensors": {"photocell_minutes": 30},
+            "expanded": {
+                "first": "2026-11-24",
+                "last": "2028-04-06",
+                "dates": {"tết": ["2027-02-04", "2027-02-05", "2027-02-06"]},
+            },
+        }
+    )
+    place = Place(latitude=13.9833, longitude=108.0, timezone="Asia/Ho_Chi_Minh")
+    desired = Desired(calendar=calendar, place=place, limits=Limits(stagger_s=4))
+    return signed_want(Want(rev=42, by="huong", ts=DUSK_MS, desired=desired), GATEWAY, KEY)
+
+
 def _meta() -> Meta:
     return Meta(
         sw="0.1.0",
@@ -198,6 +237,19 @@ MODELS: Mapping[str, BaseModel] = {
     ),
     "command": _command(),
     **LIGHTS,
+    "want": _want(),
+    "want_report": WantReport(rev=42, hash=desired_hash(_want().desired), applied_ts=DUSK_MS + 350),
+    "want_report-refused": WantReport(
+        rev=41,
+        hash=desired_hash(Desired()),
+        applied_ts=DUSK_MS - 864_000_000,
+        error=WantError(
+            rev=42,
+            where="calendar.rules.0.program",
+            text_en="no program 'tet'; there are: standard, tết",
+            text_vi="không có chương trình 'tet'; hiện có: standard, tết",
+        ),
+    ),
     "result-lights": Result(
         id=_command().id,
         state=ResultState.FAILED,
@@ -298,6 +350,15 @@ def test_the_signature_of_the_command_sample_holds_for_its_gateway_alone() -> No
     assert not signature_agrees(command, GATEWAY, KEY[::-1])
 
 
+def test_the_signature_of_the_want_sample_holds_for_its_gateway_and_content_alone() -> None:
+    want = decode(_sample("want"), Want)
+    assert want_signature_agrees(want, GATEWAY, KEY)
+    assert not want_signature_agrees(want, "gw-pleiku-118", KEY)
+    assert not want_signature_agrees(want, GATEWAY, KEY[::-1])
+    for changed in ({"rev": 43}, {"by": "x"}, {"ts": want.ts + 1}, {"desired": Desired()}, {"mac": None}):
+        assert not want_signature_agrees(want.model_copy(update=changed), GATEWAY, KEY)
+
+
 def test_there_is_a_signed_sample_of_every_operation() -> None:
     commands = [decode(_sample(name), Command) for name in MODELS if _message_of(name) == "command"]
     assert {command.op for command in commands} == set(ARGUMENTS)
@@ -348,7 +409,7 @@ def test_topics_of_the_messages_are_those_of_the_tree() -> None:
     topics = GatewayTopics(GATEWAY)
     tree = {
         topics.live, topics.event, topics.history, topics.confirm, topics.command, topics.result, topics.online,
-        topics.meta, topics.state("{device}"), alarm_topic("city/v1", "{site}", "{alarm}"),
+        topics.meta, topics.want, topics.want_report, topics.state("{device}"), alarm_topic("city/v1", "{site}", "{alarm}"),
     }  # fmt: skip
     named = {topic.replace("{gw}", GATEWAY) for message in MESSAGES.values() for topic in message.topics}
     assert {f"city/v1/{topic}" for topic in named} == tree

@@ -90,3 +90,31 @@ def test_a_refused_value_is_told_by_the_bound_it_breaks() -> None:
     live = SAMPLES["batch-live"]
     with pytest.raises(PayloadError, match=r"control\.m\.program\.0\..*at most 256 characters"):
         decode_batch(live.replace("tối/đêm", "x" * 257).encode())
+
+
+def test_the_want_of_the_page_is_signed_by_the_words_of_the_page() -> None:
+    want = json.loads(SAMPLES["want"])
+    dropped: dict[tuple[str, ...], Any] = {
+        ("program",): "default",
+        ("sensors", "failed_after_h"): 24.0,
+    }
+    calendar = want["desired"]["calendar"]
+    for place, default in dropped.items():
+        holder = calendar
+        for key in place[:-1]:
+            holder = holder[key]
+        assert holder.pop(place[-1]) == default
+    for program in calendar["programs"]:
+        for period in program["periods"]:
+            if period["level"] == 100:
+                del period["level"]
+    for rule in calendar["rules"]:
+        rule["when"] = {key: entries for key, entries in rule["when"].items() if entries}
+        for holiday in rule["when"]["holidays"]:
+            del holiday["days_after"]
+    text = json.dumps(want["desired"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    assert json.loads(SAMPLES["want_report"])["hash"] == digest
+    texts = ["lamplighter-want-v1", "gw-pleiku-117", "42", "huong", "1795517100000", digest]
+    message = b"".join(len(each.encode()).to_bytes(4, "big") + each.encode() for each in texts)
+    assert want["mac"] == hmac.new(bytes(range(32)), message, hashlib.sha256).hexdigest()
