@@ -409,7 +409,8 @@ def test_topics_of_the_messages_are_those_of_the_tree() -> None:
     topics = GatewayTopics(GATEWAY)
     tree = {
         topics.live, topics.event, topics.history, topics.confirm, topics.command, topics.result, topics.online,
-        topics.meta, topics.want, topics.want_report, topics.state("{device}"), alarm_topic("city/v1", "{site}", "{alarm}"),
+        topics.meta, topics.want, topics.want_report, topics.state("{device}"),
+        alarm_topic("city/v1", "{site}", "{alarm}"),
     }  # fmt: skip
     named = {topic.replace("{gw}", GATEWAY) for message in MESSAGES.values() for topic in message.topics}
     assert {f"city/v1/{topic}" for topic in named} == tree
