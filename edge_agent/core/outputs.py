@@ -1,9 +1,14 @@
-"""When a lighting output must be written: at every change, and again when it shows another state, with back-off."""
+"""When an output of the lights must be written: at every change, and again when it shows another state, with back-off.
+
+After a start nothing is written that is there already: what the device shows comes first.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
+
+from contract.reading import Value
 
 FIRST_RETRY_S: Final = 2.0
 LONGEST_RETRY_S: Final = 300.0
@@ -13,37 +18,48 @@ SETTLED_S: Final = 600.0
 
 @dataclass(slots=True)
 class Output:
-    """One contactor; times are monotonic seconds.
+    """One relay or dimmer; times are monotonic seconds.
 
     Attributes:
-        target: What the lamps should do; None before the first decision.
+        target: What it should be; None before the first decision.
         commanded: What the device last confirmed after a command of ours; None before.
         shown: What the device last showed in a poll or a read-back; None: not known.
         attempts: Commands for this target so far.
     """
 
     point: str
-    target: bool | None = None
-    commanded: bool | None = None
-    shown: bool | None = None
+    target: Value | None = None
+    commanded: Value | None = None
+    shown: Value | None = None
     attempts: int = 0
     _owed: bool = False
     _not_before_s: float = 0.0
     _ended_s: float = float("-inf")
     _is_unreached: bool = False
+    _is_first: bool = False
 
-    def aim(self, target: bool, now_s: float) -> None:
-        """Set what the lamps should do; a change is written whatever the device shows."""
-        if target != self.target:
-            self.target = target
-            self.attempts = 0
-            self._owed = True
-            self._not_before_s = now_s
+    def aim(self, target: Value, now_s: float) -> None:
+        """Set what it should be; a change is written whatever the device shows, unless it is the first decision."""
+        if target == self.target:
+            return
+        self._is_first = self.target is None
+        self.target = target
+        self.attempts = 0
+        self._owed = not (self._is_first and self.shown == target)
+        self._not_before_s = now_s
 
-    def show(self, value: bool, seen_s: float) -> None:
+    def let_go(self, now_s: float) -> None:
+        """Take that the relay was just released on purpose, to be energised once more."""
+        self.shown, self._owed, self._ended_s = False, True, now_s
+        self._not_before_s = now_s
+
+    def show(self, value: Value, seen_s: float) -> None:
         """Take what a poll shows; one that began before our last command ended says nothing of it."""
         if seen_s > self._ended_s:
             self.shown = value
+            if self._is_first and value == self.target:
+                self._owed = False
+            self._is_first = False
             if self._is_unreached:
                 # It is back: the pauses were for a line that is down, and a street must not wait for the longest.
                 self._is_unreached, self.attempts, self._not_before_s = False, 0, seen_s
@@ -65,6 +81,7 @@ class Output:
             is_reached: False if the device was silent to the write and to the reads after it.
         """
         self.attempts += 1
+        self._is_first = False
         self._is_unreached = not is_reached
         self._ended_s = ended_s
         self._not_before_s = ended_s + min(FIRST_RETRY_S * 2 ** min(self.attempts - 1, 16), LONGEST_RETRY_S)
