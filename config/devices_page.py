@@ -18,6 +18,8 @@ với số hiển thị trên máy ở lần đọc đầu tiên.
 _CLASSES = {
     "meter": "Power meters",
     "relay": "Relays and inputs",
+    "analog": "Analogue inputs",
+    "lamp": "Lamps",
     "charger": "Solar chargers",
     "water": "Water",
     "air": "Air and weather",
