@@ -24,6 +24,7 @@ from collector.shell.engine import Engine
 from collector.shell.gateways import Gateways
 from collector.shell.housekeeping import Housekeeping
 from collector.shell.ingest import Ingest
+from collector.shell.lights_centre import LightsCentre, MakeLights
 from collector.shell.metrics import Metrics
 from collector.shell.records import Records, open_records
 from collector.shell.store_queue import StoreQueue
@@ -59,6 +60,7 @@ class _Heard:
     ingest: Ingest
     engine: Engine | None = None
     confirmer: Confirmer | None = None
+    lights: LightsCentre | None = None
 
     def message(self, topic: str, payload: bytes, *, retained: bool) -> None:
         self.ingest.accept(topic, payload, retained=retained)
@@ -66,12 +68,16 @@ class _Heard:
     def connected(self) -> None:
         if self.engine is not None:
             self.engine.connection_changed(is_connected=True)
+        if self.lights is not None:
+            self.lights.connected()
 
     def disconnected(self) -> None:
         if self.engine is not None:
             self.engine.connection_changed(is_connected=False)
         if self.confirmer is not None:
             self.confirmer.disconnected()
+        if self.lights is not None:
+            self.lights.disconnected()
 
 
 class Collector:
@@ -84,6 +90,7 @@ class Collector:
         named_gateways: frozenset[str],
         store: Store,
         make_desk: MakeDesk,
+        make_lights: MakeLights | None = None,
         now_ms: Callable[[], int] | None = None,
     ) -> None:
         """Open the files and wire the parts; nothing runs before `run`.
@@ -93,11 +100,13 @@ class Collector:
             named_gateways: Those of the inventory.
             store: Closed by the collector.
             make_desk: Makes the alarm desk.
+            make_lights: Makes what commands the lights; None: nobody commands them from here.
             now_ms: The wall clock in milliseconds since 1970 UTC.
 
         Raises:
             AlreadyRunningError: Another collector uses this state_dir.
-            OSError, sqlite3.Error: The state_dir cannot be used.
+            OSError, sqlite3.Error: The state_dir or the control socket cannot be used.
+            KeyError: There is no such group for the control socket.
         """
         config.state_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
         self._lock_file = _locked(config.state_dir)
@@ -126,6 +135,15 @@ class Collector:
         self._confirmer = heard.confirmer = Confirmer(broker=self.broker, root=root, metrics=metrics)
         self._queue = StoreQueue(max_batches=config.limits.store_batches)
         self._desk = make_desk(publish=self.broker.publish_retained)
+        self.lights: LightsCentre | None = None
+        if make_lights is not None:
+            self.lights = heard.lights = make_lights(
+                publish=self.broker.publish,
+                publish_retained=self.broker.publish_retained,
+                put=self._queue.put,
+                metrics=metrics,
+                now_ms=now_ms,
+            )
         self._engine = heard.engine = Engine(
             ingest=self._ingest,
             desk=self._desk,
@@ -137,6 +155,7 @@ class Collector:
             poison=poison,
             metrics=metrics,
             now_ms=now_ms,
+            lights=self.lights,
             fetch_meta=lambda gateway: self.broker.fetch_retained(GatewayTopics(gateway, root).meta),
         )
         self.writer = StoreWriter(
@@ -169,6 +188,7 @@ class Collector:
                 "broker": lambda: self.broker.trouble,
                 "store": lambda: self._ended_parts() or self.writer.trouble,
                 "alarms": lambda: self._engine.trouble,
+                "lights": lambda: self.lights.trouble if self.lights else "",
             },
             facts={
                 "name": config.name,
@@ -195,6 +215,8 @@ class Collector:
         self._confirmer.start()
         self.writer.start()
         self._housekeeping.start()
+        if self.lights is not None:
+            self.lights.start()
         self.broker.start()
         self._is_running = True
         service.notify("READY=1")
@@ -205,6 +227,8 @@ class Collector:
 
     def _end(self) -> None:
         """Stop reading, store what was evaluated, confirm it, tell why."""
+        if self.lights is not None:
+            self.lights.stop()
         self._ingest.close()
         self._draining.set()
         self._engine_thread.join(_DRAIN_TIMEOUT_S)
@@ -246,6 +270,7 @@ class Collector:
             "broker": self.broker.is_alive,
             "confirm": self._confirmer.is_alive,
             "store": self.writer.is_alive,
+            "lights": self.lights is None or self.lights.is_alive,
         }
         ended = [name for name, is_alive in parts.items() if not is_alive]
         return f"part_ended: {', '.join(ended)}" if ended and self._is_running else ""

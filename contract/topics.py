@@ -108,6 +108,7 @@ COLLECTOR_SUBSCRIPTIONS: Final = (
     "+/up/cmd",
     "+/state/online",
     "+/state/meta",
+    "+/state/want",
 )
 """What a collector reads, below the root. `state/{device}` is for people: it is never evaluated or stored."""
 

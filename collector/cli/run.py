@@ -6,6 +6,7 @@ import signal
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,6 +14,8 @@ from collector.cli.options import ConfigFailure, RefusedFailure, config_option, 
 from collector.cli.setup import Setup, load_setup
 from collector.cli.texts import text
 from collector.shell.desk import Desk
+from collector.shell.own_evidence import OwnEvidence
+from contract.lights import Calendar
 
 
 @click.command(help=text("help_run"))
@@ -22,6 +25,7 @@ from collector.shell.desk import Desk
 def run(config_file: Path, verbose: bool) -> None:
     """Run until a signal."""
     from collector.app import AlreadyRunningError, Collector
+    from collector.shell.lights_centre import LightsCentre
     from collector.shell.log import configure_logging
     from collector.shell.stores import open_store
     from collector.shell.stores.base import StoreRefusedError
@@ -32,8 +36,15 @@ def run(config_file: Path, verbose: bool) -> None:
         click.echo(str(finding), err=True)
     config = setup.config
 
+    evidence = OwnEvidence()
+    centres: list[LightsCentre] = []
+
     def make_desk(*, publish: Callable[[str, bytes | None], None]) -> Desk:
-        return _desk(setup, publish)
+        return _desk(setup, publish, evidence, lambda gateway: centres[0].calendar_of(gateway) if centres else None)
+
+    def make_lights(**parts: Any) -> LightsCentre:
+        centres.append(LightsCentre(config=config, city=setup.city, evidence=evidence, **parts))
+        return centres[0]
 
     try:
         collector = Collector(
@@ -41,19 +52,25 @@ def run(config_file: Path, verbose: bool) -> None:
             named_gateways=frozenset(cabinet.gateway for cabinet in setup.city.cabinets),
             store=open_store(config),
             make_desk=make_desk,
+            make_lights=make_lights,
         )
     except AlreadyRunningError as error:
         raise RefusedFailure(text("already_running", path=config.state_dir)) from error
     except StoreRefusedError as error:
         raise ConfigFailure(text("store_refused", error=error)) from error
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, KeyError) as error:
         raise ConfigFailure(text("state_dir_unusable", path=config.state_dir, error=error)) from error
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: collector.stop())
     collector.run()
 
 
-def _desk(setup: Setup, publish: Callable[[str, bytes | None], None]) -> Desk:
+def _desk(
+    setup: Setup,
+    publish: Callable[[str, bytes | None], None],
+    evidence: OwnEvidence,
+    rolled_out: Callable[[str], Calendar | None],
+) -> Desk:
     from collector.shell.alarm_desk import AlarmDesk
 
     return AlarmDesk(
@@ -63,4 +80,6 @@ def _desk(setup: Setup, publish: Callable[[str, bytes | None], None]) -> Desk:
         notify=setup.config.notify,
         publish=publish,
         root=setup.config.mqtt.root,
+        own_evidence=evidence,
+        rolled_out=rolled_out,
     )

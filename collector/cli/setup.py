@@ -15,7 +15,7 @@ from config.errors import ConfigErrors, ConfigProblem
 from config.loader import UnreadableFileError, load_document, resolve
 from config.rules import Rule, load_rules
 from config.texts import TEXTS as FINDINGS
-from contract.schedule import Schedule
+from contract.lights import Calendar
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,12 @@ def resolved(config: CollectorConfig, base: Path) -> CollectorConfig:
             "store": new_store,
             "notify": notify,
             "rule_files": rule_files,
+            "commands": config.commands.model_copy(
+                update={
+                    "keys_folder": _at(base, config.commands.keys_folder),
+                    "socket": _at(base, config.commands.socket),
+                }
+            ),
         }
     )
 
@@ -189,7 +195,7 @@ def _schedule_problems(city: City, city_file: Path) -> list[ConfigProblem]:
     problems: list[ConfigProblem] = []
     for path, keys in named.items():
         try:
-            load_document(path, Schedule)
+            load_document(path, Calendar)
         except UnreadableFileError as error:
             problems.append(_problem(city_file, keys, FINDINGS.text("named_file", file=path, reason=error.reason)))
         except ConfigErrors as error:

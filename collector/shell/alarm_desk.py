@@ -25,6 +25,8 @@ from config.city import Cabinet, City
 from config.collector import CrewChannels
 from config.loader import load_document
 from config.rules import Rule
+from contract import lights
+from contract.lights import Calendar
 from contract.schedule import Schedule, lamps_due
 from contract.state import Online
 from contract.topics import alarm_topic
@@ -65,7 +67,7 @@ class AlarmDesk:
         steady_ms: Callable[[], int] | None = None,
         roads: Sequence[ChannelRoad] | None = None,
         own_evidence: OwnEvidence | None = None,
-        rolled_out: Callable[[str], Schedule | None] = lambda _gateway: None,
+        rolled_out: Callable[[str], Calendar | None] = lambda _gateway: None,
     ) -> None:
         """Open alarms.db and take the state up where it was left.
 
@@ -290,7 +292,7 @@ def _urgency(notice: Notice) -> Urgency:
 class Schedules:
     """The collector's own evaluation of when lamps are due, for gateways that are silent."""
 
-    def __init__(self, city: City, rolled_out: Callable[[str], Schedule | None] = lambda _gateway: None) -> None:
+    def __init__(self, city: City, rolled_out: Callable[[str], Calendar | None] = lambda _gateway: None) -> None:
         """Read every schedule file that the inventory names.
 
         Args:
@@ -310,13 +312,13 @@ class Schedules:
         """Return whether a cabinet's lamps are due at a time; None without a schedule."""
         calendar = self._rolled_out(cabinet.gateway)
         file = cabinet.calendar or self._default
-        if calendar is None:
-            if file is None:
-                return None
-            calendar = self._schedules[file]
+        if calendar is None and file is None:
+            return None
         place = self._place
         if cabinet.place is not None:
             place = Place(
                 latitude=cabinet.place.latitude, longitude=cabinet.place.longitude, timezone=self._place.timezone
             )
-        return lamps_due(calendar, place, at_ms)
+        if calendar is not None:
+            return lights.lamps_due(calendar, place, at_ms)
+        return None if file is None else lamps_due(self._schedules[file], place, at_ms)

@@ -19,6 +19,7 @@ from collector.shell.dead_letter import PoisonFile
 from collector.shell.desk import AlarmStateError, Desk
 from collector.shell.gateways import Gateways
 from collector.shell.ingest import Ingest, Message
+from collector.shell.lights_centre import LightsCentre
 from collector.shell.metrics import Metrics
 from collector.shell.store_queue import Pending, StoreQueue
 from contract.batch import Batch, ClockState, DeviceColumns
@@ -27,6 +28,7 @@ from contract.command import Result
 from contract.reading import BAD_CAUSES
 from contract.state import MAX_META_BYTES, Meta, Online
 from contract.topics import BUILT_IN_DEVICES
+from contract.want import WantReport
 
 GROUP: Final = 500
 PASS_TIMEOUT_S: Final = 0.5
@@ -62,6 +64,7 @@ class Engine:
         metrics: Metrics,
         now_ms: Callable[[], int],
         fetch_meta: Callable[[str], None],
+        lights: LightsCentre | None = None,
     ) -> None:
         """Prepare; `run_pass` is called by the thread that owns the desk."""
         self._ingest = ingest
@@ -75,6 +78,7 @@ class Engine:
         self._metrics = metrics
         self._now_ms = now_ms
         self._fetch_meta = fetch_meta
+        self._lights = lights
         self._fetched_ms: dict[str, int] = {}
         self._ticked_ms = 0
         self._reported: set[str] = set()
@@ -157,6 +161,8 @@ class Engine:
         )
         if self._gateways.heard(received):
             self._metrics.add("repeats")
+        if self._lights is not None and received.channel != "history":
+            self._lights.heard_batch(message.gateway, batch)
         return _Item(received, foreign, broken, len(message.payload))
 
     def _readable(self, message: Message) -> tuple[Batch, dict[str, Broken]]:
@@ -185,15 +191,21 @@ class Engine:
             result = decode(message.payload, Result)
             self._metrics.add("command_results")
             _log.info("command result", gateway=gateway, id=result.id, state=result.state.value, point=result.point)
+            if self._lights is not None:
+                self._lights.heard_result(gateway, result)
         elif message.payload == b"":
             # Somebody cleared the retained message; what it said stays known.
             return
         elif message.tail == "state/online":
             online = decode(message.payload, Online)
             self._gateways.online(gateway, online)
+            if self._lights is not None:
+                self._lights.heard_online(gateway, online)
             self._tell(lambda: self._desk.online(gateway, online, message.received_ms))
         elif message.tail == "state/meta":
             self._learn(gateway, decode(message.payload, Meta, MAX_META_BYTES))
+        elif message.tail == "state/want" and self._lights is not None:
+            self._lights.heard_want(gateway, decode(message.payload, WantReport), message.received_ms)
 
     def _learn(self, gateway: str, meta: Meta) -> None:
         with self._catalogue_lock:

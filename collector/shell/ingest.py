@@ -23,8 +23,9 @@ _MAX_BYTES_BY_TAIL: Final = {
     "up/cmd": MAX_COMMAND_BYTES,
     "state/online": 4096,
     "state/meta": MAX_META_BYTES,
+    "state/want": MAX_COMMAND_BYTES,
 }
-_RETAINED_TAILS: Final = frozenset({"state/online", "state/meta"})
+_RETAINED_TAILS: Final = frozenset({"state/online", "state/meta", "state/want"})
 
 
 @dataclass(frozen=True, slots=True)
