@@ -17,7 +17,7 @@ CabinetClass = Literal["lighting", "alley", "traffic_signal", "warning_ac", "war
 """`alley`: the small cabinet of a lane's lamps, switched by a calendar like every lighting cabinet."""
 NEVER_SWITCHED: Final[frozenset[str]] = frozenset({"traffic_signal", "warning_ac", "warning_solar"})
 """Watched 24 hours a day, and never on a calendar: what they show people must not end with the night."""
-CircuitId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,15}$")]
+CircuitId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
 MeterPoint = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9_-]{0,63}/)?[a-z0-9][a-z0-9_-]{0,63}$")]
 LampType = Literal["sodium", "led", "metal_halide", "fluorescent", "mercury"]
 Watts = Annotated[float, Field(gt=0, le=5000)]
