@@ -17,14 +17,14 @@ from config.collector import CollectorConfig
 from config.points import Name, PointId
 from config.profile import InstrumentProfile, ModbusProfile
 from config.rules import Rule
-from contract.schedule import Schedule
+from contract.lights import Calendar
 from contract.schema import attribute_texts, summary
 
 FILES: Final[tuple[tuple[str, str, tuple[Any, ...]], ...]] = (
     ("agent.yaml", "One gateway: `edge-agent check` tells what is wrong with it.", (AgentConfig,)),
     ("collector.yaml", "The centre: `collector check` tells what is wrong with it.", (CollectorConfig,)),
     ("city.yaml", "The inventory that `city_file` of the collector names.", (City,)),
-    ("schedule.yaml", "When lamps are due; `schedule_file` names it.", (Schedule,)),
+    ("schedule.yaml", "When lamps are due; `schedule_file` names it.", (Calendar,)),
     (
         "Device profiles",
         "One type of device a file; those we ship stand in `config/profiles/`.",

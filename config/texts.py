@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from config.language import Texts
+from config.texts_calendar import CALENDAR
 from config.texts_lighting import LIGHTING
 from config.texts_quality import QUALITY
 
@@ -132,32 +133,18 @@ _VALUES: Final = {
         "write 1 to 4 levels such as city/v1, each of a-z 0-9 - _",
         "hãy ghi 1 đến 4 mức như city/v1, mỗi mức gồm a-z 0-9 - _",
     ),
+    "country_form": (
+        "write the two capital letters of ISO 3166, such as VN",
+        "hãy ghi hai chữ cái in hoa theo ISO 3166, ví dụ VN",
+    ),
+    "line_form": ("must be one line of text", "phải là một dòng văn bản"),
+    "circuit_form": (
+        "a circuit has 1 to 32 of A-Z a-z 0-9 - _ and begins with a letter or digit",
+        "mạch gồm 1 đến 32 ký tự A-Z a-z 0-9 - _ và bắt đầu bằng chữ cái hoặc chữ số",
+    ),
     "hint_quotes": ("put it in quotes", "hãy đặt trong dấu nháy"),
     "hint_no_quotes": ("write it without quotes", "hãy ghi không có dấu nháy"),
     "hint_point": ("the decimal sign is a point, such as 0.5", "dấu thập phân là dấu chấm, ví dụ 0.5"),
-}
-_SCHEDULE: Final = {
-    "no_time": (
-        "'{given}' is no time: write 18:45, sunset, sunset-10 or sunrise+5",
-        "'{given}' không phải giờ: hãy ghi 18:45, sunset, sunset-10 hoặc sunrise+5",
-    ),
-    "far_from_sun": (
-        "'{given}': at most {minutes} minutes from the sun's event",
-        "'{given}': cách lúc mặt trời mọc, lặn tối đa {minutes} phút",
-    ),
-    "bound_no_time": (
-        "{bound} '{given}' is no time: write 18:45",
-        "{bound} '{given}' không phải giờ: hãy ghi 18:45",
-    ),
-    "bounds_of_fixed_time": (
-        "not_before and not_after bound the sun's events; a fixed time needs none",
-        "not_before và not_after chỉ giới hạn giờ theo mặt trời; giờ cố định không cần",
-    ),
-    "bounds_crossed": (
-        "not_before lies after not_after (the lighting day runs from noon to noon)",
-        "not_before muộn hơn not_after (ngày chiếu sáng tính từ trưa đến trưa)",
-    ),
-    "no_period": ("a schedule needs at least one period", "lịch cần ít nhất một khoảng thời gian"),
 }
 _AGREEMENT: Final = {
     "twice_in_list": (
@@ -415,4 +402,4 @@ _AGREEMENT: Final = {
     ),
     "too_many_rules": ("{count} rules; at most {most}", "{count} quy tắc; tối đa {most}"),
 }
-TEXTS: Final = Texts(_LOADING | _YAML | _KEYS | _VALUES | _SCHEDULE | _AGREEMENT | QUALITY | LIGHTING)
+TEXTS: Final = Texts(_LOADING | _YAML | _KEYS | _VALUES | CALENDAR | _AGREEMENT | QUALITY | LIGHTING)

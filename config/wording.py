@@ -22,6 +22,9 @@ _FORMS: Final = {
     f"^{_NAME}$": "name_form",
     f"^{_NAME}/{_NAME}$": "point_form",
     r"^[a-z0-9_-]+(/[a-z0-9_-]+){0,3}$": "root_form",
+    r"^[A-Z]{2}$": "country_form",
+    r"^[^\x00-\x1f\x7f]*$": "line_form",
+    r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$": "circuit_form",
 }
 _SAME: Final = {
     "model_attributes_type": "model_type",

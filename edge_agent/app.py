@@ -16,8 +16,8 @@ import structlog
 
 from config.agent import AgentConfig
 from config.errors import ConfigErrors
+from contract.lights import Calendar
 from contract.reading import Block, Reading, Value
-from contract.schedule import Schedule
 from drivers.errors import DriverError
 from edge_agent.core.derived import corrected
 from edge_agent.shell.built_in import AGENT_POINTS, BUILT_IN_INTERVAL_S, block_of, meta_of, software_version, specs_of
@@ -58,7 +58,7 @@ class Loaded:
 
     config: AgentConfig
     base: Path
-    schedule: Schedule | None
+    schedule: Calendar | None
     schedule_file: ScheduleFile | None
     key: bytes | None
 
@@ -231,12 +231,12 @@ class Agent:
             except ConfigErrors as error:
                 _log.error("schedule not reloaded", problems=[str(problem) for problem in error.problems])
 
-    def _use_schedule(self, schedule: Schedule) -> None:
+    def _use_schedule(self, schedule: Calendar) -> None:
         problem = self._schedule_file.problem if self._schedule_file else None
         if problem is not None:
             _log.error("schedule file wrong, the last good one goes on", problem=problem)
         else:
-            _log.info("schedule", program=schedule.program, periods=len(schedule.periods))
+            _log.info("schedule", calendar=schedule.name, programs=[program.id for program in schedule.all_programs])
         if self._lighting is not None:
             self._lighting.use(schedule, problem)
 

@@ -26,8 +26,7 @@ from config.collector import CrewChannels
 from config.loader import load_document
 from config.rules import Rule
 from contract import lights
-from contract.lights import Calendar
-from contract.schedule import Schedule, lamps_due
+from contract.lights import Calendar, lamps_due
 from contract.state import Online
 from contract.topics import alarm_topic
 
@@ -306,7 +305,7 @@ class Schedules:
         self._rolled_out = rolled_out
         self._default = city.calendar
         files = {file for file in (city.calendar, *(c.calendar for c in city.cabinets)) if file is not None}
-        self._schedules = {file: load_document(file, Schedule) for file in files}
+        self._schedules = {file: load_document(file, Calendar) for file in files}
 
     def lamps_due(self, cabinet: Cabinet, at_ms: int) -> bool | None:
         """Return whether a cabinet's lamps are due at a time; None without a schedule."""

@@ -270,5 +270,6 @@ def _at(place: tuple[int | str, ...], finding: PydanticCustomError, given: Any =
 
 
 def _no_program(place: tuple[int | str, ...], name: str, programs: Sequence[str]) -> InitErrorDetails:
-    listed = ", ".join(programs[:MAX_NAMED]) + (", …" if len(programs) > MAX_NAMED else "")
+    there = list(dict.fromkeys(programs))
+    listed = ", ".join(there[:MAX_NAMED]) + (", …" if len(there) > MAX_NAMED else "")
     return _at(place, refused("no_program", "no program '{name}'; there are: {names}", name=name, names=listed))

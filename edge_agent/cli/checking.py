@@ -13,7 +13,7 @@ from config.errors import ConfigErrors, ConfigProblem
 from config.loader import UnreadableFileError, load_document, no_such
 from config.profile import InstrumentProfile, ModbusProfile, load_profile, shipped_profiles
 from config.texts import TEXTS as FINDINGS
-from contract.schedule import Schedule, next_change_ms
+from contract.lights import Calendar, Period, next_change_ms
 from drivers.registry import device_points
 from edge_agent.cli.checking_field import Profiles, Severity, check_counters, check_instruments
 from edge_agent.cli.checking_lines import check_lines, tls_files
@@ -183,15 +183,15 @@ def _check_files(config: AgentConfig, document: Document, findings: Findings) ->
     if config.lighting and config.place:
         file = config.lighting.schedule_file
         try:
-            schedule = load_document(file, Schedule)
+            schedule = load_document(file, Calendar)
         except UnreadableFileError as error:
             message = FINDINGS.text("named_file", file=file, reason=error.reason)
             findings.at("error", document, ("lighting", "schedule_file"), message)
         except ConfigErrors as error:
             findings.errors(error)
         else:
-            for number in _never_on(schedule, config):
-                problem = ConfigProblem(file, 1, 1, TEXTS.text("never_on", number=number))
+            for program, number in _never_on(schedule, config):
+                problem = ConfigProblem(file, 1, 1, TEXTS.text("never_on", program=program, number=number))
                 findings.problems.append(("warning", problem))
     if config.commands.key_file:
         try:
@@ -215,14 +215,15 @@ def _secret_files(config: AgentConfig) -> Iterator[tuple[Location, Path | None]]
     yield from tls_files(config)
 
 
-def _never_on(schedule: Schedule, config: AgentConfig) -> Iterator[int]:
-    """Yield the numbers of periods that switch nothing on in a whole year."""
+def _never_on(schedule: Calendar, config: AgentConfig) -> Iterator[tuple[str, int]]:
+    """Yield the program and the number of periods that switch nothing on in a whole year."""
     if config.place is None:
         return
-    for number, period in enumerate(schedule.periods, start=1):
-        alone = schedule.model_copy(update={"periods": (period,)})
-        if next_change_ms(alone, config.place, _YEAR_2026_MS) is None:
-            yield number
+    for program in schedule.all_programs:
+        for number, period in enumerate(program.periods, start=1):
+            alone = Calendar(periods=(Period(on=period.on, off=period.off),))
+            if next_change_ms(alone, config.place, _YEAR_2026_MS) is None:
+                yield program.id, number
 
 
 def _check_machine(config: AgentConfig, document: Document, findings: Findings) -> None:

@@ -132,8 +132,8 @@ TEXTS: Final = Texts(
             "'{port}' có thể thành bộ chuyển đổi khác sau khi khởi động lại; hãy ghi {stable}",
         ),
         "never_on": (
-            "period {number} is never on in the next year: 'on' is not before 'off' (days run from noon to noon)",
-            "khoảng {number} không bao giờ bật trong năm tới: 'on' không đứng trước 'off' (ngày tính từ trưa đến trưa)",
+            "period {number} of '{program}' is never on in the next year: 'on' is not before 'off' (noon to noon)",
+            "khoảng {number} của '{program}' cả năm không bật: 'on' không đứng trước 'off' (tính từ trưa đến trưa)",
         ),
         "no_key": (
             "commands.allow is set without key_file: commands from the centre are refused",

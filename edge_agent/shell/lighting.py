@@ -12,8 +12,8 @@ import structlog
 from config.lighting import Lighting as LightingConfig
 from config.points import PointSpec
 from contract.command import ResultState
+from contract.lights import Calendar, Located, lamps_due, next_change_ms, resolve
 from contract.reading import Block, Value
-from contract.schedule import Located, Schedule, lamps_due, next_change_ms
 from edge_agent.core.outputs import Output
 from edge_agent.shell.built_in import BUILT_IN_INTERVAL_S, block_of, commanded_keys, control_points, specs_of
 from edge_agent.shell.clock import GatewayClock
@@ -40,7 +40,7 @@ class Lighting:
         self,
         *,
         config: LightingConfig,
-        schedule: Schedule,
+        schedule: Calendar,
         place: Located,
         clock: GatewayClock,
         time: TrustedTime,
@@ -69,7 +69,7 @@ class Lighting:
         self._problem: str | None = None
         commands.on_done = self.hold
 
-    def use(self, schedule: Schedule, problem: str | None) -> None:
+    def use(self, schedule: Calendar, problem: str | None) -> None:
         """Go by another schedule from the next tick on.
 
         Args:
@@ -135,7 +135,7 @@ class Lighting:
     def status(self) -> dict[str, object]:
         """Return what `edge-agent status` shows."""
         return {
-            "program": self._schedule.program,
+            "program": self._program(),
             "schedule_problem": self._problem,
             "timezone": self._place.timezone,
             **{key: self._told[key] for key in ("lamps_due", "reason", "next_change_ms") if key in self._told},
@@ -144,6 +144,12 @@ class Lighting:
                 for output in self.outputs.values()
             },
         }
+
+    def _program(self) -> str:
+        now_ms = self._time.now_ms()
+        if now_ms is None:
+            return self._schedule.default_program or self._schedule.name
+        return resolve(self._schedule, self._place, now_ms).program
 
     def _decide(self) -> tuple[bool, str, int | None] | None:
         """Return whether lamps are due, why, and the next change; None while a start waits for its clock."""

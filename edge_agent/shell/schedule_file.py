@@ -10,7 +10,7 @@ import structlog
 
 from config.errors import ConfigErrors
 from config.loader import load_document
-from contract.schedule import Schedule
+from contract.lights import Calendar
 
 COPY_NAME: Final = "schedule.last-good.yaml"
 _log = structlog.get_logger("lighting")
@@ -34,17 +34,17 @@ class ScheduleFile:
         self._copy = state_dir / COPY_NAME
         self.problem: str | None = None
 
-    def load(self) -> Schedule:
+    def load(self) -> Calendar:
         """Return the file's schedule, or that of the copy while the file is wrong.
 
         Raises:
             ConfigErrors: The file is wrong, and there was no good one before.
         """
         try:
-            schedule = load_document(self._file, Schedule)
+            schedule = load_document(self._file, Calendar)
         except ConfigErrors as error:
             try:
-                schedule = load_document(self._copy, Schedule)
+                schedule = load_document(self._copy, Calendar)
             except ConfigErrors:
                 raise error from None
             self.problem = str(error.problems[0])

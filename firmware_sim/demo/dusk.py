@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from astral import Observer
-from astral.sun import elevation, sunset
+from firmware_sim.core.sun import elevation_deg
 
 LATITUDE: Final = 13.983
 """Pleiku's: in the tropics the sun sets every day, at every longitude once."""
 SUNSET_ELEVATION_DEGREES: Final = -0.833
 """The upper limb on a flat horizon with mean refraction: 34' + 16'."""
-SECONDS_A_DEGREE: Final = 240.0
+DEGREES_A_SECOND: Final = 1.0 / 240.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,27 +24,18 @@ class DuskPlace:
     timezone: str
 
 
-def _sunset_near(longitude: float, moment: datetime) -> datetime:
-    days: list[date] = [(moment + timedelta(days=offset)).date() for offset in (-1, 0, 1)]
-    times = [sunset(Observer(LATITUDE, longitude, 0), date=day, tzinfo=UTC) for day in days]
-    return min(times, key=lambda time: abs(time - moment))
-
-
 def place_of_dusk(moment: datetime) -> DuskPlace:
-    """Return the place at Pleiku's latitude where the sun sets at a moment (UTC), to a tenth of a second.
+    """Return the place at Pleiku's latitude where the sun sets at a moment (UTC), to a second or two.
 
-    The Earth turns a degree in 240 s, so each step of the search leaves only what the sun's declination
-    makes of the difference.
+    Eastward of the place where it is noon the sun stands ever lower: there dusk and night follow.
     """
-    longitude = 0.0
-    for _ in range(6):
-        error_s = (_sunset_near(longitude, moment) - moment).total_seconds()
-        longitude = (longitude + error_s / SECONDS_A_DEGREE + 180.0) % 360.0 - 180.0
-    # The event formula is some seconds off; the sun's own elevation decides, as it does in the lighting schedule.
-    west, east = longitude - 1.0, longitude + 1.0
+    unix_s = moment.timestamp()
+    mean_noon = 180.0 - unix_s % 86_400.0 * DEGREES_A_SECOND
+    # The true noon is at most 4.2 degrees off, and here the sun sets 75 to 105 degrees eastward of it.
+    west, east = mean_noon + 30.0, mean_noon + 150.0
     while east - west > 1e-6:
         middle = (west + east) / 2.0
-        if elevation(Observer(LATITUDE, middle, 0), moment, with_refraction=False) < SUNSET_ELEVATION_DEGREES:
+        if elevation_deg(unix_s, LATITUDE, middle) < SUNSET_ELEVATION_DEGREES:
             east = middle
         else:
             west = middle

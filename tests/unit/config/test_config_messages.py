@@ -23,7 +23,7 @@ from config.loader import load_document, load_text
 from config.profile import Profile
 from config.rules import Rule
 from config.texts import TEXTS
-from contract.schedule import Moment, Schedule
+from contract.lights import Calendar, Moment
 
 FILE = Path("agent.yaml")
 ROOT = Path(__file__).parents[3] / "config"
@@ -65,7 +65,7 @@ SAMPLES = [
     _sample(ROOT / "examples" / "agent.yaml", AgentConfig),
     _sample(ROOT / "examples" / "collector.yaml", CollectorConfig),
     _sample(ROOT / "examples" / "city.yaml", City),
-    _sample(ROOT / "examples" / "schedule.yaml", Schedule),
+    _sample(ROOT / "examples" / "schedule.yaml", Calendar),
     _sample(ROOT / "profiles" / "eastron-sdm630.yaml", Profile),
     *(
         _sample(path, _rule_model(path))
@@ -179,7 +179,7 @@ def test_a_number_in_another_form_is_told_how_to_write_it(value: str, message: s
 
 @pytest.mark.parametrize(("written", "read"), [("6", "6"), ("0600", "600"), ("6.30", "6.3"), ("true", "True")])
 def test_a_time_that_yaml_reads_as_a_number_is_told_how_to_write_it(written: str, read: str) -> None:
-    (message,) = _messages(f"periods: [{{on: sunset, off: {written}}}]\n", Schedule)
+    (message,) = _messages(f"periods: [{{on: sunset, off: {written}}}]\n", Calendar)
     assert message.startswith(f"periods.0.off: '{read}' is no time: write 18:45, sunset")
 
 
@@ -231,7 +231,7 @@ def test_both_languages_have_the_same_places_for_facts() -> None:
 @pytest.mark.parametrize(
     "moment",
     [
-        {"at": "noon"},
+        {"at": "midday"},
         {"at": "sunset+999"},
         {"at": "sunset", "not_before": "never"},
         {"at": "18:00", "not_after": "19:00"},

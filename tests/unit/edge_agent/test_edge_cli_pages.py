@@ -16,8 +16,8 @@ from config.city import City
 from config.collector import CollectorConfig
 from config.language import LANGUAGES, Language, cells
 from config.loader import load_document
+from contract.lights import Calendar
 from contract.reading import Block
-from contract.schedule import Schedule
 from drivers.errors import UnsupportedError
 from edge_agent.app import read_device
 from edge_agent.cli import status_page
@@ -270,7 +270,7 @@ def test_decode_exit_codes(arguments: list[str], code: ExitCode) -> None:
 def test_every_example_loads() -> None:
     config = load_config(EXAMPLES / "agent.yaml")
     assert config.lighting is not None
-    assert load_document(config.lighting.schedule_file, Schedule).program == "standard"
+    assert load_document(config.lighting.schedule_file, Calendar).program == "standard"
     assert load_document(EXAMPLES / "collector.yaml", CollectorConfig).city_file == Path("city.yaml")
     assert len(load_document(EXAMPLES / "city.yaml", City).cabinets) == 2
     known = {"agent", "schedule", "collector", "city", "scenario", "simulator", "traffic-signal", "water-station"}
@@ -289,7 +289,7 @@ def test_check_finds_only_the_missing_adapter_in_the_example(tmp_path: Path) -> 
 
 def test_check_tells_every_mistake_of_every_file(tmp_path: Path) -> None:
     (tmp_path / "schedule.yaml").write_text(
-        "periods:\n  - {on: 22:00, off: 18:00}\n  - {on: noon, off: 18:00}\n", "utf-8"
+        "periods:\n  - {on: 22:00, off: 18:00}\n  - {on: midday, off: 18:00}\n", "utf-8"
     )
     (tmp_path / "key").write_text("short", "utf-8")
     (tmp_path / "agent.yaml").write_text(
@@ -315,7 +315,7 @@ def test_check_tells_every_mistake_of_every_file(tmp_path: Path) -> None:
         "agent.yaml:9:5: warning: unit 1 of line 'a' is already device 'meter'": 1,
         "agent.yaml:8:5: warning: unit 1 of line 'a' is already device 'meter'": 1,
         "agent.yaml:10:43: error: 'meter-2/u1' cannot be written": 1,
-        "schedule.yaml:3:10: error: periods.1.on: 'noon' is no time": 1,
+        "schedule.yaml:3:10: error: periods.1.on: 'midday' is no time": 1,
         "agent.yaml:10:22: error: ": 1,
         "agent.yaml:3:23: error: ": 1,
         "agent.yaml:4:14: error: runtime_dir:": 1,
@@ -330,7 +330,7 @@ def test_check_warns_of_a_period_that_never_comes(tmp_path: Path) -> None:
     text = (EXAMPLES / "agent.yaml").read_text("utf-8").replace("/dev/ttyUSB0", "/dev/null")
     (tmp_path / "agent.yaml").write_text(text, "utf-8")
     result = CliRunner().invoke(edge_agent, ["check", "--config", str(tmp_path / "agent.yaml")])
-    assert "period 1 is never on" in result.stdout
+    assert "period 1 of 'default' is never on" in result.stdout
     assert result.exit_code == 1
 
 

@@ -13,8 +13,8 @@ from config.agent import Allowed, Commands, Place
 from config.lighting import Lighting as LightingConfig
 from config.points import PointSpec
 from contract.command import Command, Result, SetArguments, signature
+from contract.lights import Calendar
 from contract.reading import Block, Value
-from contract.schedule import Schedule
 from edge_agent.core.commands import Origin, ulid
 from edge_agent.core.outputs import LONGEST_RETRY_S, Output
 from edge_agent.shell.commands import CommandService
@@ -26,7 +26,7 @@ from edge_agent.shell.trusted_time import TrustedTime
 from tests.unit.edge_agent.virtual_agent import VirtualClock, coil, memory_device, run_for, run_virtual, silent
 
 PLEIKU = Place(latitude=13.983, longitude=108.0, timezone="Asia/Ho_Chi_Minh")
-EVENING = Schedule.model_validate({"periods": [{"on": "18:00", "off": "22:00"}]})
+EVENING = Calendar.model_validate({"periods": [{"on": "18:00", "off": "22:00"}]})
 KEY = bytes(32)
 
 
