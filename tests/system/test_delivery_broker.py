@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from contract.batch import ClockState
+from edge_agent.shell import delivery
 from tests.servers import Mosquitto, free_port, wait_until
 from tests.system.delivery_rig import GATEWAY, ROOT, Gateway, SetClock, SmallCollector, states_of
 
@@ -245,3 +246,15 @@ def test_two_gateways_with_one_name_are_named(broker: Mosquitto, tmp_path: Path)
             lambda: first.metric("session_takeovers") + second.metric("session_takeovers") > 0,
             20, f"{GATEWAY} is taken over",
         )  # fmt: skip
+
+
+def test_many_readings_do_not_wait_for_the_interval(
+    broker: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "FULL_READINGS", 100)
+    slow = {"commit_interval_s": 60}
+    with SmallCollector(broker.port) as collector, Gateway(tmp_path, broker.port, spool=slow) as gateway:
+        wait_until(gateway.is_connected, 10, "connected")
+        _feed(gateway, 1, 1000)
+        wait_until(lambda: len(collector.stored()) >= 950, 20, "all but what does not fill a commit")
+        assert not gateway.metric("readings_dropped")
