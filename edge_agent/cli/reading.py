@@ -107,9 +107,9 @@ def _unknown(specs: Mapping[str, Mapping[str, PointSpec]], device: str | None, p
 
 async def _read_directly(config: AgentConfig, base: Path, wanted: list[str], points: list[str]) -> Answers:
     """Read on the lines themselves, without any right to write."""
-    from edge_agent.app import as_dict, read_device
     from edge_agent.shell.clock import SystemClock
     from edge_agent.shell.devices import build_fleet
+    from edge_agent.shell.read_now import as_dict, read_device
 
     fleet = build_fleet(config, base, SystemClock(), wanted, writable=False)
     answers: Answers = {}

@@ -21,9 +21,10 @@ GARBAGE_THRESHOLD: Final = 20_000
 def run_command(config_file: Path) -> ExitCode:
     """Run the agent until it is told to stop."""
     _import_structlog_alone()
-    from edge_agent.app import build_agent, load
+    from edge_agent.app import build_agent
     from edge_agent.shell.commands import KeyFileError
     from edge_agent.shell.control import AgentRunningError, ControlError
+    from edge_agent.shell.loaded import load
     from edge_agent.shell.log import configure_logging
 
     try:

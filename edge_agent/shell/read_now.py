@@ -1,0 +1,37 @@
+"""Reading a device now, because somebody asks, beside the poller or without one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from contract.reading import Reading
+from edge_agent.core.derived import corrected
+from edge_agent.shell.devices import Device
+
+READ_TIMEOUT_S: Final = 30.0
+
+
+async def read_device(device: Device, keys: list[str]) -> list[Reading]:
+    """Read points of a device now; all of them without keys. Its type is proved first.
+
+    Raises:
+        KeyError: The device has no such point.
+        DriverError: It does not answer, or is not what its profile says: its registers mean something else.
+    """
+    points = tuple(device.by_key[key] for key in keys) or device.driver.points
+    async with asyncio.timeout(READ_TIMEOUT_S + device.patience_s):
+        await device.driver.probe()
+        block = await device.driver.read(points)
+    return list(corrected(block, device.limits, device.corrections, block.observed_at_ms).readings())
+
+
+def as_dict(reading: Reading) -> dict[str, Any]:
+    """Return a reading as the CLI's JSON shows it."""
+    return {
+        "point": reading.point,
+        "value": reading.value,
+        "quality": reading.quality.name,
+        "cause": str(reading.cause),
+        "observed_at_ms": reading.observed_at_ms,
+    }
