@@ -6,9 +6,9 @@ from typing import Protocol
 
 from config.loader import StrictModel
 from firmware_sim.core.cabinet import Cabinet
-from firmware_sim.core.faults import FaultName
+from firmware_sim.core.faults import Fault, FaultName
 from firmware_sim.core.instrument import Instrument
-from firmware_sim.core.station import Station
+from firmware_sim.core.measuring import Measuring
 from firmware_sim.models import Seconds
 
 Targets = str | tuple[str, ...]
@@ -36,15 +36,29 @@ class World(Protocol):
             ActionError: There is none of that name.
         """
 
-    def stations_named(self, targets: Targets, fault: FaultName | None) -> list[Station]:
-        """Return the devices; "*" is all.
-
-        Raises:
-            ActionError: There is none of that name, or the fault has no meaning on its line.
-        """
-
     def instruments_named(self, targets: Targets) -> list[Instrument]:
         """Return the instruments that speak something else than Modbus; "*" is all.
+
+        Raises:
+            ActionError: There is none of that name.
+        """
+
+    def measuring_named(self, targets: Targets) -> list[Measuring]:
+        """Return the instruments of whatever protocol; "*" is all devices.
+
+        Raises:
+            ActionError: There is none of that name, or it measures nothing.
+        """
+
+    def faults_named(self, targets: Targets, fault: FaultName | None) -> list[dict[FaultName, Fault]]:
+        """Return the faults by name of devices and instruments; "*" is all.
+
+        Raises:
+            ActionError: There is none of that name, or the fault has no meaning there.
+        """
+
+    def set_missing(self, targets: Targets, share: float) -> None:
+        """Set the share of answers that do not come.
 
         Raises:
             ActionError: There is none of that name.
@@ -107,4 +121,4 @@ class DeviceStep(Step):
 
     def check(self, world: World) -> None:
         """Look the devices up."""
-        world.stations_named(self.device, None)
+        world.faults_named(self.device, None)
