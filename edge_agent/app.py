@@ -43,6 +43,7 @@ class Agent:
 
     def __init__(self, loaded: Loaded, fleet: Fleet, clock: SystemClock) -> None:
         config = self._config = loaded.config
+        self._config_problem = loaded.problem
         self._fleet = fleet
         self._clock = clock
         self._notifier = ServiceNotifier()
@@ -131,6 +132,8 @@ class Agent:
         workers = [asyncio.create_task(part, name=name) for name, part in self._parts().items()]
         stopping = asyncio.create_task(stop.wait(), name="stop")
         _log.info("agent started", gateway=self._config.gateway, version=software_version(), pid=os.getpid())
+        if self._config_problem is not None:
+            _log.error("configuration wrong, the last good one goes on", problem=self._config_problem)
         self._notifier.ready()
         try:
             await asyncio.wait({stopping, delivery, *workers}, return_when=asyncio.FIRST_COMPLETED)
@@ -238,6 +241,7 @@ class Agent:
             "clock_synced": self._clock.synchronised(),
             "clock_jump_s": (self._clock.wall_ms() - monotonic_ms - self._started_offset_ms) / 1000,
             "connected": self._delivery.nonce is not None,
+            "config_valid": self._config_problem is None,
             "polls": sum(poller.counters.polls for poller in devices),
             "poll_failures": sum(poller.counters.failures.total() for poller in devices),
             "polls_dropped": sum(poller.plan.dropped for poller in devices),
@@ -278,6 +282,7 @@ class Agent:
             "gateway": self._config.gateway,
             "version": software_version(),
             "uptime_s": (monotonic_ms - self._started_ms) / 1000,
+            "config_problem": self._config_problem,
             "clock_synced": self._clock.synchronised(),
             "connected": self._delivery.nonce is not None,
             "rss_bytes": resident_bytes(),

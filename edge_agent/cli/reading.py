@@ -20,8 +20,8 @@ from edge_agent.cli.exit_codes import ExitCode
 from edge_agent.cli.output import fail, print_json, print_lines, say
 from edge_agent.cli.status_page import fit
 from edge_agent.cli.words import TEXTS, cause_text
-from edge_agent.shell.configuration import load_config
 from edge_agent.shell.control import ControlError, ask, socket_path
+from edge_agent.shell.last_good import config_in_use
 
 TIMEOUT_S = 35.0
 Answers = dict[str, dict[str, Any]]
@@ -30,7 +30,7 @@ Answers = dict[str, dict[str, Any]]
 def read_command(config_file: Path, device: str | None, points: list[str], *, as_json: bool) -> ExitCode:
     """Read, print, and return 0, 1 if some points are not good, 4 for a busy port, 5 if a device is silent."""
     try:
-        config = load_config(config_file)
+        config = config_in_use(config_file)
         specs = _specs(config, config_file.absolute().parent)
         path = socket_path(config.runtime_dir)
     except (ConfigErrors, ControlError, ValueError) as error:

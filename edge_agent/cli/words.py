@@ -327,6 +327,14 @@ TEXTS: Final = Texts(
             "thiết bị '{device}' không có điểm '{point}'; hiện có: {known}",
         ),
         "not_read": ("{device}: not read: {error}", "{device}: không đọc được: {error}"),
+        "config_last_good": (
+            "The configuration is WRONG as above; the agent goes on by its last good copy.",
+            "Cấu hình SAI như trên; chương trình chạy tiếp theo bản đúng gần nhất.",
+        ),
+        "config_wrong": (
+            "Configuration file WRONG, the last good one goes on: {problem}",
+            "Tệp cấu hình SAI, đang chạy theo bản đúng gần nhất: {problem}",
+        ),
         "stopped_for": ("cannot run: {error}", "không chạy được: {error}"),
         "cause_timeout": ("no answer", "không trả lời"),
         "cause_crc": ("damaged answer", "trả lời nhiễu"),
