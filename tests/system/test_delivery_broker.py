@@ -95,8 +95,8 @@ def test_a_restart_delivers_what_the_run_before_kept(broker: Mosquitto, tmp_path
 def test_live_data_flow_while_a_backlog_drains(broker: Mosquitto, tmp_path: Path) -> None:
     with Gateway(tmp_path, free_port(), spool={"commit_interval_s": 0.05}) as gateway:
         for first in range(0, 400, 5):
-            _feed(gateway, first, 5)
             rows = sum(gateway.status()["spool"]["rows"].values())
+            _feed(gateway, first, 5)
             wait_until(lambda rows=rows: sum(gateway.status()["spool"]["rows"].values()) > rows, 10, "a commit")  # type: ignore[misc]  # a bound default
         before = dict(gateway.ledger)
     with SmallCollector(broker.port) as collector, Gateway(tmp_path, broker.port) as gateway:
