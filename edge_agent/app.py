@@ -310,8 +310,10 @@ class Agent:
         device = self._fleet.find(str(device_id))
         if device is None or not isinstance(keys, list):
             return {"error": f"no device '{str(device_id)[:64]}'"}
+        others = (one for one in self._fleet.devices if one.config.line == device.config.line and one is not device)
         try:
-            return {"readings": [as_dict(reading) for reading in await read_device(device, keys)]}
+            readings = await read_device(device, keys, sum(one.patience_s for one in others))
+            return {"readings": [as_dict(reading) for reading in readings]}
         except (DriverError, TimeoutError) as error:
             told = {"error_vi": error.vi} if isinstance(error, DriverError) and error.vi else {}
             return {

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any
@@ -23,7 +24,8 @@ from edge_agent.cli.words import TEXTS, cause_text
 from edge_agent.shell.control import ControlError, ask, socket_path
 from edge_agent.shell.last_good import config_in_use
 
-TIMEOUT_S = 35.0
+SILENCE_S = 35.0
+"""How long the running agent may say nothing at all; while an instrument measures it says that it waits."""
 Answers = dict[str, dict[str, Any]]
 
 
@@ -42,7 +44,8 @@ def read_command(config_file: Path, device: str | None, points: list[str], *, as
     answers: Answers = {}
     try:
         for name in wanted:
-            answer = ask(path, {"op": "read", "device": name, "points": points}, TIMEOUT_S)
+            request = {"op": "read", "device": name, "points": points}
+            answer = ask(path, request, SILENCE_S, partial(_say_waiting, name))
             if answer is None:
                 break
             answers[name] = answer
@@ -62,6 +65,10 @@ def read_command(config_file: Path, device: str | None, points: list[str], *, as
                 vietnamese = answer.get("error_vi") if process_language() == "vi" else None
                 say(TEXTS.text("not_read", device=name, error=vietnamese or answer["error"]))
     return _code(answers)
+
+
+def _say_waiting(device: str) -> None:
+    say(TEXTS.text("read_waits", device=device))
 
 
 def _code(answers: Answers) -> ExitCode:

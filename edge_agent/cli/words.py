@@ -143,6 +143,10 @@ TEXTS: Final = Texts(
             "The agent is not running: this is what waits on its disk.",
             "Tác nhân không chạy: dưới đây là dữ liệu còn trên đĩa.",
         ),
+        "read_waits": (
+            "{device}: still waiting, it measures slowly or its line is busy. Ctrl-C gives up.",
+            "{device}: vẫn đang chờ, thiết bị đo chậm hoặc đường truyền bận. Ctrl-C để thôi.",
+        ),
         "not_running_read": (
             "The agent is not running: reading on the line itself.",
             "Tác nhân không chạy: đọc trực tiếp trên đường truyền.",

@@ -12,15 +12,20 @@ from edge_agent.shell.devices import Device
 READ_TIMEOUT_S: Final = 30.0
 
 
-async def read_device(device: Device, keys: list[str]) -> list[Reading]:
+async def read_device(device: Device, keys: list[str], others_s: float = 0.0) -> list[Reading]:
     """Read points of a device now; all of them without keys. Its type is proved first.
+
+    Args:
+        device: The device.
+        keys: Its points.
+        others_s: How long the other instruments on its line may measure before, in seconds.
 
     Raises:
         KeyError: The device has no such point.
         DriverError: It does not answer, or is not what its profile says: its registers mean something else.
     """
     points = tuple(device.by_key[key] for key in keys) or device.driver.points
-    async with asyncio.timeout(READ_TIMEOUT_S + device.patience_s):
+    async with asyncio.timeout(READ_TIMEOUT_S + device.patience_s + others_s):
         await device.driver.probe()
         block = await device.driver.read(points)
     return list(corrected(block, device.limits, device.corrections, block.observed_at_ms).readings())
