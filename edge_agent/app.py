@@ -312,7 +312,8 @@ class Agent:
             return {"error": f"no device '{str(device_id)[:64]}'"}
         others = (one for one in self._fleet.devices if one.config.line == device.config.line and one is not device)
         try:
-            readings = await read_device(device, keys, sum(one.patience_s for one in others))
+            others_s = sum(one.patience_s for one in others)
+            readings = await read_device(device, keys, others_s, self._refinement.glance)
             return {"readings": [as_dict(reading) for reading in readings]}
         except (DriverError, TimeoutError) as error:
             told = {"error_vi": error.vi} if isinstance(error, DriverError) and error.vi else {}

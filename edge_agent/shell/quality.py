@@ -179,6 +179,16 @@ class Refinement:
         for told in stages.refine(block, time_ms, in_maintenance=in_maintenance):
             self._sink(told, stages.specs)
 
+    def glance(self, device: Device, block: Block) -> Block:
+        """Return a block that somebody asked for with what is known against it; it is neither told nor kept."""
+        stages = self._stages.get(device.id)
+        judge, doubts = (stages.judge, stages.doubts) if stages else (None, None)
+        if device.id in self._upkeep.active:
+            block = marked(block, Cause.MAINTENANCE)
+        elif judge is not None and judge.is_warming_up(block.monotonic_ms):
+            block = marked(block, Cause.WARM_UP)
+        return block if doubts is None else doubts.mark(block)
+
     def accept_counter(self, block: Block, specs: Mapping[str, PointSpec]) -> None:
         """Take a block of a pulse counter: only maintenance concerns it."""
         self._sink(marked(block, Cause.MAINTENANCE) if block.device in self._upkeep.active else block, specs)

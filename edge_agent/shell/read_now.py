@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
 
-from contract.reading import Reading
+from contract.reading import Block, Reading
 from edge_agent.core.derived import corrected
 from edge_agent.shell.devices import Device
 
 READ_TIMEOUT_S: Final = 30.0
 
 
-async def read_device(device: Device, keys: list[str], others_s: float = 0.0) -> list[Reading]:
+async def read_device(
+    device: Device, keys: list[str], others_s: float = 0.0, glance: Callable[[Device, Block], Block] | None = None
+) -> list[Reading]:
     """Read points of a device now; all of them without keys. Its type is proved first.
 
     Args:
         device: The device.
         keys: Its points.
         others_s: How long the other instruments on its line may measure before, in seconds.
+        glance: Marks what is known against the values.
 
     Raises:
         KeyError: The device has no such point.
@@ -28,7 +32,8 @@ async def read_device(device: Device, keys: list[str], others_s: float = 0.0) ->
     async with asyncio.timeout(READ_TIMEOUT_S + device.patience_s + others_s):
         await device.driver.probe()
         block = await device.driver.read(points)
-    return list(corrected(block, device.limits, device.corrections, block.observed_at_ms).readings())
+    block = corrected(block, device.limits, device.corrections, block.observed_at_ms)
+    return list((glance(device, block) if glance is not None else block).readings())
 
 
 def as_dict(reading: Reading) -> dict[str, Any]:

@@ -104,6 +104,9 @@ def test_doubted_samples_are_in_no_average_and_the_value_stands() -> None:
     refinement.accept(dust, block("pm", 20, pm2_5=55.0))
     assert [(one.values, one.causes) for one in told] == [((88.0,), {}), ((55.0,), {"pm2_5": Cause.SUSPECT})]
     assert refinement.causes("pm") == {"pm2_5": "suspect"}
+    # Who asks now is told the same, and nothing is stored of it.
+    assert refinement.glance(dust, block("pm", 30, pm2_5=56.0)).causes == {"pm2_5": Cause.SUSPECT}
+    assert len(told) == 2
 
 
 AGENT = """\
