@@ -32,6 +32,8 @@ MUTE_AFTER_MS: Final = 60_000
 """How long after the mains input came back a meter may take to answer before it is judged without."""
 SILENT_POLLS: Final = 3
 """Failed polls one after another that are no noise any more."""
+MAX_VALUES: Final = 6
+VALUE_SEPARATOR: Final = ", "
 COUNT_LIMIT: Final = 1_000
 """Where counts of polls stop counting."""
 
@@ -296,11 +298,12 @@ def facts_of(view: CabinetView, rule: Rule) -> dict[str, str]:
         case ThresholdRule():
             limit, clear_at = threshold_limits(cabinet, rule)
             over = [
-                f"{_point_name(point)} {sample.number:.4g} {rule.unit}".strip()
+                (point, f"{_point_name(point)} {sample.number:.4g} {rule.unit}".strip())
                 for point, sample in threshold_samples(view, rule)
                 if sample.number is not None and _past(sample.number, clear_at, rule)
-            ]
-            facts["values"] = ", ".join(over[:6])
+            ][:MAX_VALUES]
+            facts["values"] = VALUE_SEPARATOR.join(text for _, text in over)
+            facts["points"] = " ".join(point for point, _ in over)
             facts["limit"] = f"{limit:.4g} {rule.unit}".strip()
         case _:
             pass
@@ -309,7 +312,7 @@ def facts_of(view: CabinetView, rule: Rule) -> dict[str, str]:
 
 def with_cause(now: dict[str, str], then: dict[str, str]) -> dict[str, str]:
     """Return the facts of what is over, with the phases or values that it was about."""
-    return now | {place: then[place] for place in ("phases", "values") if then.get(place)}
+    return now | {place: then[place] for place in ("phases", "values", "points") if then.get(place)}
 
 
 def _point_name(point: str) -> str:
