@@ -27,16 +27,16 @@ def test_a_batch_is_evaluated_and_then_waits_for_the_store(parts: EngineParts) -
     assert parts.saved[0][0] == [("gw-1", "m1", "meter")]
 
 
-@pytest.mark.parametrize("tail", ["up/live", "up/event", "up/history"])
-def test_each_topic_is_a_channel(parts: EngineParts, tail: str) -> None:
-    parts.send(tail, batch_payload())
-    assert parts.desk.items[0].channel == tail.removeprefix("up/")
-
-
 def test_the_desk_learns_what_a_gateway_has(parts: EngineParts) -> None:
     parts.describe()
     assert [gateway for gateway, _ in parts.desk.metas] == ["gw-1"]
     assert parts.desk.metas[0][1].devices
+
+
+@pytest.mark.parametrize("tail", ["up/live", "up/event", "up/history"])
+def test_each_topic_is_a_channel(parts: EngineParts, tail: str) -> None:
+    parts.send(tail, batch_payload())
+    assert parts.desk.items[0].channel == tail.removeprefix("up/")
 
 
 def test_a_gateway_that_has_not_said_what_it_has_is_evaluated_but_not_stored(parts: EngineParts) -> None:
@@ -129,6 +129,7 @@ def test_a_commit_that_fails_keeps_every_batch_of_the_pass_unconfirmed(parts: En
     parts.desk.failure = AlarmStateError("disk full")
     parts.ingest.accept("city/v1/gw-1/up/live", batch_payload(1), retained=False)
     parts.ingest.accept("city/v1/gw-1/up/live", batch_payload(2), retained=False)
+    parts.engine.run_pass(0)
     assert len(parts.queue) == 0
     assert parts.metrics.value("alarm_state_failed") == 2
     parts.desk.failure = None
@@ -141,6 +142,7 @@ def test_one_batch_that_a_rule_fails_on_silences_no_other(parts: EngineParts) ->
     parts.desk.poison_seq = 2
     for seq in (1, 2, 3):
         parts.ingest.accept("city/v1/gw-1/up/live", batch_payload(seq), retained=False)
+    parts.engine.run_pass(0)
     assert [item.batch.seq for item in parts.desk.items] == [1, 3]
     assert len(parts.queue) == 2
     assert parts.metrics.value("evaluation_failed") == 1
@@ -211,6 +213,7 @@ def test_the_desk_is_told_of_the_broker_in_its_own_thread(parts: EngineParts) ->
     parts.engine.connection_changed(is_connected=True)
     parts.engine.connection_changed(is_connected=False)
     assert parts.desk.calls == []
+    parts.engine.run_pass(0)
     assert parts.desk.calls == ["connected True", "disconnected True"]
 
 
@@ -242,4 +245,5 @@ def test_a_disk_that_refuses_the_alarm_state_stops_no_pass_and_is_told(
     assert parts.metrics.value("handler_errors") == 0
     monkeypatch.undo()
     parts.now_ms += 1000
+    parts.engine.run_pass(0)
     assert parts.engine.trouble == ""
