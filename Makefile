@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
+WORKERS ?= 2
 UV     ?= $(VENV)/bin/uv
 
 SHELL := /bin/sh
@@ -18,9 +19,9 @@ help: ## this list
 demo: $(VENV)/.demo ## two cabinets, two agents, one collector, alarms; KEEP=1 stays up
 	@$(PY) -m firmware_sim.demo $(if $(KEEP),--keep)
 
-test: servers lint ## everything that CI runs: lint, then all tests on real servers; nothing is skipped
+test: servers lint ## everything that CI runs: lint, then all tests on real servers; WORKERS=2 files at a time
 	@echo "== pytest"
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev ## ruff, mypy --strict, import contracts
 	@echo "== ruff check"

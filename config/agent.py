@@ -14,7 +14,7 @@ from config.adjust import Adjust
 from config.lighting import Lighting, lighting_findings
 from config.loader import At, StrictModel, no_such, refuse, twice
 from config.points import Name, PointId, check_field
-from config.quality import Averages, Calibration, MaintenanceSwitch, out_of_order, switched_twice
+from config.quality import Averages, Calibration, Doubt, MaintenanceSwitch, out_of_order, switched_twice
 from config.texts import TEXTS
 from contract.batch import MAX_POINTS_PER_DEVICE
 from contract.topics import BUILT_IN_DEVICES, DEFAULT_ROOT, RESERVED_DEVICES, RESERVED_GATEWAYS
@@ -391,6 +391,7 @@ class AgentConfig(StrictModel):
         devices: The devices on them.
         counters: Pulses of polled inputs, each a device of its own.
         calibrations: Corrections of measured values, of each point in the order of time; the raw values are kept.
+        doubts: Points that are not to be believed while another point lies past a limit.
         maintenance: Inputs that say that somebody works on devices.
         commands: Which writes are allowed.
         lighting: The lights; this gateway switches no lamps if not set.
@@ -410,6 +411,7 @@ class AgentConfig(StrictModel):
     devices: Annotated[tuple[DeviceConfig, ...], Field(max_length=510)] = ()
     counters: Annotated[tuple[PulseCounter, ...], Field(max_length=64)] = ()
     calibrations: Annotated[tuple[Calibration, ...], Field(max_length=1024)] = ()
+    doubts: Annotated[tuple[Doubt, ...], Field(max_length=64)] = ()
     maintenance: Annotated[tuple[MaintenanceSwitch, ...], Field(max_length=64)] = ()
     commands: Commands = Commands()
     lighting: Lighting | None = None
@@ -456,6 +458,13 @@ class AgentConfig(StrictModel):
             name = calibration.point.partition("/")[0]
             if name not in devices:
                 findings.append(At(("calibrations", index, "point"), no_such("device", name, devices)))
+        for index, doubt in enumerate(self.doubts):
+            places = [(("witness",), doubt.witness), *((("points", i), point) for i, point in enumerate(doubt.points))]
+            findings += [
+                At(("doubts", index, *place), no_such("device", point.partition("/")[0], devices))
+                for place, point in places
+                if point.partition("/")[0] not in devices
+            ]
         for index, switch in enumerate(self.maintenance):
             name = switch.switch.partition("/")[0]
             if name not in devices:

@@ -1,9 +1,9 @@
-"""What a gateway makes of its readings beside storing them: averages, calibrations, maintenance by a switch."""
+"""What a gateway makes of its readings beside storing them: averages, calibrations, doubts, maintenance by a switch."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -114,6 +114,41 @@ def out_of_order(calibrations: tuple[Calibration, ...]) -> list[At]:
             findings.append(At(("calibrations", index, "valid_from"), message))
         newest[calibration.point] = max(calibration.from_ms, newest.get(calibration.point, -1))
     return findings
+
+
+class Doubt(StrictModel):
+    """Points that are not to be believed while another point lies past a limit: their values get cause `suspect`.
+
+    Attributes:
+        points: The points (device/point) that are doubted.
+        witness: The point (device/point) that says when, such as the humidity of a station near them; a number.
+        above: The points are doubted while it is greater; 70 % of humidity for optical dust sensors.
+        below: The points are doubted while it is smaller.
+        max_age_s: How long a value of the witness counts, in seconds.
+        unknown: What the points are while the witness gives no good value: suspect, or good as they are.
+    """
+
+    points: Annotated[tuple[PointId, ...], Field(min_length=1, max_length=MAX_AVERAGED)]
+    witness: PointId
+    above: float | None = None
+    below: float | None = None
+    max_age_s: Annotated[float, Field(gt=0, le=86_400)] = 300.0
+    unknown: Literal["suspect", "good"] = "suspect"
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Doubt:
+        findings = []
+        if self.above is None and self.below is None:
+            findings.append(At(("witness",), TEXTS.text("doubt_limit")))
+        if self.above is not None and self.below is not None and self.below >= self.above:
+            findings.append(At(("below",), TEXTS.text("doubt_always")))
+        for index, point in enumerate(self.points):
+            if point == self.witness:
+                findings.append(At(("points", index), TEXTS.text("doubt_itself", point=point)))
+            if point in self.points[:index]:
+                findings.append(At(("points", index), TEXTS.text("stands_twice", name=point)))
+        refuse(findings)
+        return self
 
 
 class MaintenanceSwitch(StrictModel):

@@ -1,4 +1,4 @@
-"""What is said of averages, calibrations and maintenance switches, in English and Vietnamese."""
+"""What is said of averages, calibrations, doubts and maintenance switches, in English and Vietnamese."""
 
 from __future__ import annotations
 
@@ -61,5 +61,24 @@ QUALITY: Final = {
     "switch_own_counter": (
         "'{point}' belongs to a pulse counter; name an input of a polled device",
         "'{point}' thuộc bộ đếm xung; hãy ghi ngõ vào của một thiết bị được đọc",
+    ),
+    "doubt_limit": (
+        "above or below must say from which value on",
+        "phải có above hoặc below để biết từ giá trị nào",
+    ),
+    "doubt_always": ("below must be smaller than above", "below phải nhỏ hơn above"),
+    "doubt_itself": ("'{point}' cannot witness against itself", "'{point}' không thể tự làm chứng cho mình"),
+    "doubt_no_number": ("'{point}' holds no numbers", "'{point}' không phải số đo"),
+    "doubt_once": (
+        "'{point}' is read once only: it cannot tell how it is now",
+        "'{point}' chỉ đọc một lần nên không cho biết hiện trạng",
+    ),
+    "doubt_old": (
+        "'{point}' is read every {interval:g} s, and counts for {age:g} s only: make max_age_s longer",
+        "'{point}' cứ {interval:g} giây mới đọc mà chỉ được tính trong {age:g} giây: hãy tăng max_age_s",
+    ),
+    "dust_alone": (
+        "'{device}' sees dust by light, too much of it above 70 % humidity: name a hygrometer near it in doubts",
+        "'{device}' đo bụi bằng ánh sáng, độ ẩm trên 70 % sẽ báo cao: hãy ghi một ẩm kế gần đó trong doubts",
     ),
 }

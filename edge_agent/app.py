@@ -5,82 +5,37 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import resource
 import signal
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
-from config.agent import AgentConfig
 from config.errors import ConfigErrors
 from contract.lights import Calendar
-from contract.reading import Block, Reading, Value
+from contract.reading import Block, Value
 from drivers.errors import DriverError
-from edge_agent.core.derived import corrected
 from edge_agent.shell.built_in import AGENT_POINTS, BUILT_IN_INTERVAL_S, block_of, meta_of, software_version, specs_of
 from edge_agent.shell.clock import SystemClock
-from edge_agent.shell.commands import CommandService, read_key
-from edge_agent.shell.configuration import load_config
+from edge_agent.shell.commands import CommandService
 from edge_agent.shell.control import ControlServer, socket_path
 from edge_agent.shell.delivery import Delivery
 from edge_agent.shell.devices import Device, Fleet, build_fleet
+from edge_agent.shell.health import MODBUS_FAULTS, malformed_among, resident_bytes, undelivered
 from edge_agent.shell.journal import CommandJournal
 from edge_agent.shell.lighting import Lighting
+from edge_agent.shell.loaded import Loaded
 from edge_agent.shell.poller import Poller
 from edge_agent.shell.pulses import PulseCounting
 from edge_agent.shell.quality import Refinement
-from edge_agent.shell.schedule_file import ScheduleFile
+from edge_agent.shell.read_now import as_dict, read_device
 from edge_agent.shell.service import ServiceNotifier
 from edge_agent.shell.sole_agent import SoleAgent
 from edge_agent.shell.trusted_time import TrustedTime
 from edge_agent.shell.upkeep import UpkeepDesk, check_switches
 
-READ_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 10.0
-_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _log = structlog.get_logger("agent")
-
-
-def resident_bytes() -> int:
-    """Return the memory that this process has in use."""
-    try:
-        return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * _PAGE_BYTES
-    except (OSError, ValueError, IndexError):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-@dataclass(frozen=True, kw_only=True)
-class Loaded:
-    """An agent's configuration with the files that it names."""
-
-    config: AgentConfig
-    base: Path
-    schedule: Calendar | None
-    schedule_file: ScheduleFile | None
-    key: bytes | None
-
-
-def load(config_file: Path) -> Loaded:
-    """Read an agent's configuration, its schedule and its command key.
-
-    Raises:
-        ConfigErrors: Anything in the files is wrong.
-        KeyFileError: The command key cannot be used.
-    """
-    config = load_config(config_file)
-    schedule_file = ScheduleFile(config.lighting.schedule_file, config.state_dir) if config.lighting else None
-    schedule = schedule_file.load() if schedule_file else None
-    key = read_key(config.commands.key_file) if config.commands.key_file else None
-    return Loaded(
-        config=config,
-        base=config_file.absolute().parent,
-        schedule=schedule,
-        schedule_file=schedule_file,
-        key=key,
-    )
 
 
 class Agent:
@@ -88,6 +43,7 @@ class Agent:
 
     def __init__(self, loaded: Loaded, fleet: Fleet, clock: SystemClock) -> None:
         config = self._config = loaded.config
+        self._config_problem = loaded.problem
         self._fleet = fleet
         self._clock = clock
         self._notifier = ServiceNotifier()
@@ -176,6 +132,8 @@ class Agent:
         workers = [asyncio.create_task(part, name=name) for name, part in self._parts().items()]
         stopping = asyncio.create_task(stop.wait(), name="stop")
         _log.info("agent started", gateway=self._config.gateway, version=software_version(), pid=os.getpid())
+        if self._config_problem is not None:
+            _log.error("configuration wrong, the last good one goes on", problem=self._config_problem)
         self._notifier.ready()
         try:
             await asyncio.wait({stopping, delivery, *workers}, return_when=asyncio.FIRST_COMPLETED)
@@ -283,12 +241,13 @@ class Agent:
             "clock_synced": self._clock.synchronised(),
             "clock_jump_s": (self._clock.wall_ms() - monotonic_ms - self._started_offset_ms) / 1000,
             "connected": self._delivery.nonce is not None,
+            "config_valid": self._config_problem is None,
             "polls": sum(poller.counters.polls for poller in devices),
             "poll_failures": sum(poller.counters.failures.total() for poller in devices),
             "polls_dropped": sum(poller.plan.dropped for poller in devices),
             "cycle_too_short": self._poller.line_loads.too_short,
             "set_aside": sum(poller.breaker.is_open for poller in devices),
-            "malformed": sum(_malformed(self._malformed()).values()),
+            "malformed": sum(malformed_among(self._malformed()).values()),
             "rss_bytes": resident_bytes(),
         }
         return values | {key: value for key, value in undelivered(delivered).items() if value is not None}
@@ -323,6 +282,7 @@ class Agent:
             "gateway": self._config.gateway,
             "version": software_version(),
             "uptime_s": (monotonic_ms - self._started_ms) / 1000,
+            "config_problem": self._config_problem,
             "clock_synced": self._clock.synchronised(),
             "connected": self._delivery.nonce is not None,
             "rss_bytes": resident_bytes(),
@@ -333,7 +293,7 @@ class Agent:
             "devices": self._device_status(monotonic_ms),
             "maintenance": self._upkeep.status(),
             "lines": self._poller.line_loads.status(),
-            "malformed": _malformed(self._malformed()),
+            "malformed": malformed_among(self._malformed()),
             "commands": dict(self._commands.counters),
         }
 
@@ -350,8 +310,11 @@ class Agent:
         device = self._fleet.find(str(device_id))
         if device is None or not isinstance(keys, list):
             return {"error": f"no device '{str(device_id)[:64]}'"}
+        others = (one for one in self._fleet.devices if one.config.line == device.config.line and one is not device)
         try:
-            return {"readings": [as_dict(reading) for reading in await read_device(device, keys)]}
+            others_s = sum(one.patience_s for one in others)
+            readings = await read_device(device, keys, others_s, self._refinement.glance)
+            return {"readings": [as_dict(reading) for reading in readings]}
         except (DriverError, TimeoutError) as error:
             told = {"error_vi": error.vi} if isinstance(error, DriverError) and error.vi else {}
             return {
@@ -361,60 +324,6 @@ class Agent:
             }
         except KeyError as error:
             return {"error": f"device '{device.id}' has no point '{error.args[0]}'"}
-
-
-MODBUS_FAULTS: Final = (
-    "timeouts", "truncated", "crc_errors", "noise", "babble", "wrong_unit", "wrong_function", "wrong_length",
-    "wrong_transaction", "wrong_protocol", "wrong_echo", "late_bytes",
-)  # fmt: skip
-_MALFORMED_KINDS: Final = ("_oversized", "_nested", "_not_json", "_invalid")
-_NOT_MALFORMED: Final = frozenset({"modbus_timeouts"})
-
-
-def _malformed(counted: Mapping[str, int]) -> dict[str, int]:
-    """Return the metrics that speak of malformed input: damaged answers, and messages that are no commands."""
-    return {
-        name: count
-        for name, count in counted.items()
-        if name.endswith(_MALFORMED_KINDS) or (name.startswith("modbus_") and name not in _NOT_MALFORMED)
-    }
-
-
-def undelivered(delivered: Mapping[str, object]) -> dict[str, float | None]:
-    """Return what the centre does not have yet, from delivery's own status."""
-    spool = delivered["spool"]
-    if not isinstance(spool, Mapping):
-        raise TypeError("delivery's status has no spool")
-    return {
-        "spool_batches": sum(spool["rows"].values()) + spool["held"],
-        "spool_bytes": spool["bytes"],
-        "oldest_age_s": spool["oldest_age_s"],
-    }
-
-
-async def read_device(device: Device, keys: list[str]) -> list[Reading]:
-    """Read points of a device now; all of them without keys. Its type is proved first.
-
-    Raises:
-        KeyError: The device has no such point.
-        DriverError: It does not answer, or is not what its profile says: its registers mean something else.
-    """
-    points = tuple(device.by_key[key] for key in keys) or device.driver.points
-    async with asyncio.timeout(READ_TIMEOUT_S + device.patience_s):
-        await device.driver.probe()
-        block = await device.driver.read(points)
-    return list(corrected(block, device.limits, device.corrections, block.observed_at_ms).readings())
-
-
-def as_dict(reading: Reading) -> dict[str, Any]:
-    """Return a reading as the CLI's JSON shows it."""
-    return {
-        "point": reading.point,
-        "value": reading.value,
-        "quality": reading.quality.name,
-        "cause": str(reading.cause),
-        "observed_at_ms": reading.observed_at_ms,
-    }
 
 
 def build_agent(loaded: Loaded) -> Agent:

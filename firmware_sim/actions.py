@@ -177,8 +177,7 @@ class Missing(DeviceStep):
 
     def apply(self, world: World) -> None:
         """Set the share."""
-        for station in world.stations_named(self.device, None):
-            station.missing = self.share
+        world.set_missing(self.device, self.share)
 
 
 class FaultStart(DeviceStep):
@@ -200,7 +199,7 @@ class FaultStart(DeviceStep):
 
     def check(self, world: World) -> None:
         """Look the devices up and whether the fault suits their lines."""
-        world.stations_named(self.device, self.fault)
+        world.faults_named(self.device, self.fault)
 
     def apply(self, world: World) -> None:
         """Let each device misbehave."""
@@ -212,8 +211,8 @@ class FaultStart(DeviceStep):
             code=self.code,
             ends_s=math.inf if self.for_s is None else world.now_s + self.for_s,
         )
-        for station in world.stations_named(self.device, self.fault):
-            station.faults[self.fault] = fault
+        for faults in world.faults_named(self.device, self.fault):
+            faults[self.fault] = fault
 
 
 class FaultEnd(DeviceStep):
@@ -224,11 +223,11 @@ class FaultEnd(DeviceStep):
 
     def apply(self, world: World) -> None:
         """Let each device behave again."""
-        for station in world.stations_named(self.device, None):
+        for faults in world.faults_named(self.device, None):
             if self.fault is None:
-                station.faults.clear()
+                faults.clear()
             else:
-                station.faults.pop(self.fault, None)
+                faults.pop(self.fault, None)
 
 
 class LineSwitch(Step):

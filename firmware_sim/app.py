@@ -59,10 +59,14 @@ class Simulator:
 
     def _line(self, config: LineConfig) -> RtuLine | InstrumentLine | TcpLine:
         if isinstance(config, InstrumentLineConfig):
-            return InstrumentLine(config, self.world.instruments[config.id])
+            return InstrumentLine(config, self.world.instruments[config.id], self._simulated_s)
         if isinstance(config, RtuLineConfig):
             return RtuLine(config, self._answer)
         return TcpLine(config, self._answer)
+
+    def _simulated_s(self) -> float:
+        """Return the simulated time; the clock begins anew with the start."""
+        return self.clock.now_s()
 
     def _answer(self, line: str, request: Request) -> list[Sending] | None:
         found = self.world.answer(line, request, self.clock.now_s())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
+from firmware_sim.core.measuring import Measuring
 from firmware_sim.core.twin import Twin
 from firmware_sim.findings import TEXTS, no_such
 from firmware_sim.models import Seconds
@@ -21,28 +21,28 @@ class QuantityStep(DeviceStep):
 
     def check(self, world: World) -> None:
         """Look the devices and their quantity up."""
-        for twin in _instruments(self, world):
-            self.examine(twin)
+        for one in world.measuring_named(self.device):
+            self.examine(one)
 
     def apply(self, world: World) -> None:
         """Change each instrument, if all can be."""
         self.check(world)
-        for twin in _instruments(self, world):
-            self.change(twin, world.now_s)
+        for one in world.measuring_named(self.device):
+            self.change(one, world.now_s)
 
-    def examine(self, twin: Twin) -> None:
+    def examine(self, one: Measuring) -> None:
         """Raise ActionError if the instrument has no such number."""
-        if isinstance(self.known(twin), str):
+        if isinstance(self.known(one), str):
             raise ActionError("quantity", TEXTS.text("text", name=self.quantity))
 
-    def known(self, twin: Twin) -> float | str:
+    def known(self, one: Measuring) -> float | str:
         """Return the quantity now, or raise ActionError."""
-        found = twin.values.get(self.quantity)
+        found = one.values.get(self.quantity)
         if found is None:
-            raise ActionError("quantity", no_such("quantity", self.quantity, sorted(twin.values)))
+            raise ActionError("quantity", no_such("quantity", self.quantity, sorted(one.values)))
         return found
 
-    def change(self, twin: Twin, now_s: float) -> None:
+    def change(self, one: Measuring, now_s: float) -> None:
         """Change one instrument."""
         raise NotImplementedError
 
@@ -53,19 +53,19 @@ class QuantitySet(QuantityStep):
     do: Literal["set"]
     value: float | str
 
-    def examine(self, twin: Twin) -> None:
+    def examine(self, one: Measuring) -> None:
         """Raise ActionError if the instrument has no such quantity, or one of the other kind."""
-        known = self.known(twin)
-        if twin.follows is not None and self.quantity in twin.follows(0.0):
+        known = self.known(one)
+        if isinstance(one, Twin) and one.follows is not None and self.quantity in one.follows(0.0):
             raise ActionError("quantity", TEXTS.text("given", name=self.quantity))
         if isinstance(known, str) != isinstance(self.value, str):
             key = "text" if isinstance(known, str) else "number"
             raise ActionError("value", TEXTS.text(key, name=self.quantity))
 
-    def change(self, twin: Twin, now_s: float) -> None:
+    def change(self, one: Measuring, now_s: float) -> None:
         """Change it."""
         del now_s
-        twin.set(self.quantity, self.value)
+        one.set(self.quantity, self.value)
 
 
 class Drift(QuantityStep):
@@ -75,9 +75,9 @@ class Drift(QuantityStep):
     per_minute: float = Field(ge=-1e6, le=1e6)
     for_s: Seconds | None = None
 
-    def change(self, twin: Twin, now_s: float) -> None:
+    def change(self, one: Measuring, now_s: float) -> None:
         """Let it run away from where it is now."""
-        twin.drift(self.quantity, self.per_minute, now_s, math.inf if self.for_s is None else now_s + self.for_s)
+        one.drift(self.quantity, self.per_minute, now_s, math.inf if self.for_s is None else now_s + self.for_s)
 
 
 class Flat(QuantityStep):
@@ -85,9 +85,9 @@ class Flat(QuantityStep):
 
     do: Literal["flat"]
 
-    def change(self, twin: Twin, now_s: float) -> None:
+    def change(self, one: Measuring, now_s: float) -> None:
         """Hold it."""
-        twin.hold(self.quantity, now_s)
+        one.hold(self.quantity, now_s)
 
 
 class Recover(DeviceStep):
@@ -98,19 +98,12 @@ class Recover(DeviceStep):
 
     def check(self, world: World) -> None:
         """Look the devices and their quantity up."""
-        for twin in _instruments(self, world):
-            if self.quantity is not None and self.quantity not in twin.values:
-                raise ActionError("quantity", no_such("quantity", self.quantity, sorted(twin.values)))
+        for one in world.measuring_named(self.device):
+            if self.quantity is not None and self.quantity not in one.values:
+                raise ActionError("quantity", no_such("quantity", self.quantity, sorted(one.values)))
 
     def apply(self, world: World) -> None:
         """End drift and hold."""
         self.check(world)
-        for twin in _instruments(self, world):
-            twin.recover(self.quantity)
-
-
-def _instruments(step: DeviceStep, world: World) -> Iterator[Twin]:
-    for station in world.stations_named(step.device, None):
-        if not isinstance(station.device, Twin):
-            raise ActionError("device", TEXTS.text("no_instrument", name=station.name))
-        yield station.device
+        for one in world.measuring_named(self.device):
+            one.recover(self.quantity)

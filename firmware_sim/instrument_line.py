@@ -7,7 +7,7 @@ import math
 import os
 import select
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -48,8 +48,11 @@ def built(config: InstrumentLineConfig, seed: int) -> dict[str, Instrument]:
 class InstrumentLine(PtyLine):
     """One line; parity and breaks do not cross a pseudo-terminal, the rest is as on a real line."""
 
-    def __init__(self, config: InstrumentLineConfig, instruments: Mapping[str, Instrument]) -> None:
+    def __init__(
+        self, config: InstrumentLineConfig, instruments: Mapping[str, Instrument], simulated_s: Callable[[], float]
+    ) -> None:
         super().__init__(config.id, config.link, config.baud)
+        self._simulated_s = simulated_s
         self.config = config
         self.instruments = instruments
         self._char_s = (1 + config.data_bits + (config.parity != "N") + config.stop_bits) / config.baud
@@ -67,7 +70,17 @@ class InstrumentLine(PtyLine):
 
     def status(self) -> dict[str, Any]:
         """Return the truth: the quantities, and what became of the frames."""
-        return {"values": {name: dict(one.values) for name, one in self.instruments.items()}, **asdict(self.counters)}
+        self._tell_time()
+        told: dict[str, dict[str, Any]] = {"values": {}, "drifting": {}, "flat": {}, "active_faults": {}}
+        for name, one in self.instruments.items():
+            for key, value in {**one.measuring(), "active_faults": one.active_faults()}.items():
+                told[key][name] = value
+        return {**told, **asdict(self.counters)}
+
+    def _tell_time(self) -> None:
+        now_s = self._simulated_s()
+        for one in self.instruments.values():
+            one.simulated_s = now_s
 
     def _prepare(self) -> None:
         self._wire = self._new_wire()
@@ -80,6 +93,7 @@ class InstrumentLine(PtyLine):
             readable, _, _ = select.select([self._device_fd, self._wake_out], [], [], wait_s)
             if self._wake_out in readable:
                 return
+            self._tell_time()
             if self._device_fd in readable:
                 with contextlib.suppress(OSError):
                     wire.hear(os.read(self._device_fd, _READ_BYTES), time.monotonic())

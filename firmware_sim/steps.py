@@ -6,10 +6,10 @@ from typing import Protocol
 
 from config.loader import StrictModel
 from firmware_sim.core.cabinet import Cabinet
-from firmware_sim.core.faults import FaultName
+from firmware_sim.core.faults import Fault, FaultName
 from firmware_sim.core.instrument import Instrument
+from firmware_sim.core.measuring import Measuring
 from firmware_sim.core.solar_post import SolarPost
-from firmware_sim.core.station import Station
 from firmware_sim.models import Seconds
 
 Targets = str | tuple[str, ...]
@@ -37,13 +37,6 @@ class World(Protocol):
             ActionError: There is none of that name.
         """
 
-    def stations_named(self, targets: Targets, fault: FaultName | None) -> list[Station]:
-        """Return the devices; "*" is all.
-
-        Raises:
-            ActionError: There is none of that name, or the fault has no meaning on its line.
-        """
-
     def instruments_named(self, targets: Targets) -> list[Instrument]:
         """Return the instruments that speak something else than Modbus; "*" is all.
 
@@ -53,6 +46,27 @@ class World(Protocol):
 
     def posts_named(self, targets: Targets) -> list[SolarPost]:
         """Return the solar posts, brought up to the time of the action; "*" is all.
+
+        Raises:
+            ActionError: There is none of that name.
+        """
+
+    def measuring_named(self, targets: Targets) -> list[Measuring]:
+        """Return the instruments of whatever protocol; "*" is all devices.
+
+        Raises:
+            ActionError: There is none of that name, or it measures nothing.
+        """
+
+    def faults_named(self, targets: Targets, fault: FaultName | None) -> list[dict[FaultName, Fault]]:
+        """Return the faults by name of devices and instruments; "*" is all.
+
+        Raises:
+            ActionError: There is none of that name, or the fault has no meaning there.
+        """
+
+    def set_missing(self, targets: Targets, share: float) -> None:
+        """Set the share of answers that do not come.
 
         Raises:
             ActionError: There is none of that name.
@@ -115,4 +129,4 @@ class DeviceStep(Step):
 
     def check(self, world: World) -> None:
         """Look the devices up."""
-        world.stations_named(self.device, None)
+        world.faults_named(self.device, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from firmware_sim.actions import Action
@@ -12,9 +12,10 @@ from firmware_sim.core.cabinet import Cabinet, CabinetDesign
 from firmware_sim.core.codec import Request, Transport
 from firmware_sim.core.counter import Counter
 from firmware_sim.core.electrical import PHASES
-from firmware_sim.core.faults import FaultName, suits
+from firmware_sim.core.faults import Fault, FaultName, suits
 from firmware_sim.core.instrument import Instrument
 from firmware_sim.core.lamps import CircuitDesign
+from firmware_sim.core.measuring import Measuring
 from firmware_sim.core.noise import Noise
 from firmware_sim.core.sdm630 import Sdm630
 from firmware_sim.core.server import Device
@@ -203,18 +204,51 @@ class World:
         """Return the solar posts; "*" is all."""
         return [self.posts[name] for name in _names(targets, self.posts, "post")]
 
-    def stations_named(self, targets: Targets, fault: FaultName | None) -> list[Station]:
-        """Return the devices; "*" is all, "c-1/*" all of one cabinet."""
-        names = _names(targets, self.stations, "device")
-        for name in names:
-            line = self._line_of[name]
-            if fault is not None and not suits(fault, self._transport[line], connected=line in self._connected):
+    @property
+    def _serial(self) -> dict[str, Instrument]:
+        return {name: one for line in self.instruments.values() for name, one in line.items()}
+
+    def _members(self, targets: Targets) -> list[tuple[str, Station | Instrument]]:
+        """Return devices and instruments by name; "*" is all, "c-1/*" all of one cabinet."""
+        known: dict[str, Station | Instrument] = {**self.stations, **self._serial}
+        return [(name, known[name]) for name in _names(targets, known, "device")]
+
+    def faults_named(self, targets: Targets, fault: FaultName | None) -> list[dict[FaultName, Fault]]:
+        """Return the faults by name of devices and instruments."""
+        found = []
+        for name, one in self._members(targets):
+            if isinstance(one, Instrument):
+                has_meaning = fault is None or one.suits(fault)
+            else:
+                line = self._line_of[name]
+                connected = line in self._connected
+                has_meaning = fault is None or suits(fault, self._transport[line], connected=connected)
+            if not has_meaning:
                 raise ActionError("fault", TEXTS.text("no_meaning", fault=fault, name=name))
-        return [self.stations[name] for name in names]
+            found.append(one.named if isinstance(one, Instrument) else one.faults)
+        return found
+
+    def set_missing(self, targets: Targets, share: float) -> None:
+        """Set the share of answers that do not come."""
+        for _, one in self._members(targets):
+            if isinstance(one, Instrument):
+                one.faults = replace(one.faults, missing=share)
+            else:
+                one.missing = share
+
+    def measuring_named(self, targets: Targets) -> list[Measuring]:
+        """Return the instruments of whatever protocol."""
+        found: list[Measuring] = []
+        for name, one in self._members(targets):
+            measuring = one if isinstance(one, Instrument) else one.device
+            if not isinstance(measuring, Measuring):
+                raise ActionError("device", TEXTS.text("no_instrument", name=name))
+            found.append(measuring)
+        return found
 
     def instruments_named(self, targets: Targets) -> list[Instrument]:
         """Return the instruments that speak something else than Modbus; "*" is all."""
-        known = {name: one for line in self.instruments.values() for name, one in line.items()}
+        known = self._serial
         return [known[name] for name in _names(targets, known, "device")]
 
     def line_named(self, name: str) -> str:
@@ -262,9 +296,7 @@ def _names(targets: Targets, known: dict[str, Any], kind: str) -> list[str]:
 
 def _measuring(device: Device) -> dict[str, Any]:
     """Return what an instrument's quantities truly are, and which of them it measures wrongly."""
-    if not isinstance(device, Twin):
-        return {}
-    return {"values": dict(device.values), "drifting": sorted(device.drifts), "flat": sorted(device.held)}
+    return device.measuring() if isinstance(device, Twin) else {}
 
 
 def _post_truth(post: SolarPost) -> dict[str, Any]:

@@ -25,8 +25,14 @@ def pytest_configure() -> None:
     settings.load_profile("any machine")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Close the network to pure tests (Unix sockets stay: an event loop needs one), mark system tests."""
+    """Close the network to pure tests (Unix sockets stay: an event loop needs one), mark system tests.
+
+    Those come first, in their random order: their files take longest, and the short ones fill the last gaps of the
+    workers.
+    """
+    items.sort(key=lambda item: not item.path.is_relative_to(_SYSTEM_FOLDER))
     for item in items:
         if any(item.path.is_relative_to(folder) for folder in _PURE_FOLDERS):
             item.add_marker(pytest.mark.disable_socket)

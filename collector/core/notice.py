@@ -12,6 +12,8 @@ from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from collector.core.alarm_record import FLEET_NAME, Alarm, Notice
+from collector.core.point_names import Names
+from collector.core.rules_evidence import VALUE_SEPARATOR
 from config.city import Cabinet
 from config.language import Language, Texts
 from config.rules import TEXT_PLACES, Bilingual, Rule
@@ -105,11 +107,25 @@ def headline(rule: Rule, name: str, facts: Mapping[str, str], language: Language
     return _filled(text, language, facts)
 
 
-def alarm_text(alarm: Alarm, cabinets: Sequence[Cabinet]) -> dict[Language, str]:
+def _worded(facts: Mapping[str, str], names: Names, language: Language) -> Mapping[str, str]:
+    """Return facts whose values go by the names of their points instead of by their keys; phases are names already."""
+    points, values = facts.get("points", "").split(), facts.get("values", "").split(VALUE_SEPARATOR)
+    if not points or len(points) != len(values):
+        return facts
+    worded = [
+        f"{names[point][language]}{value.removeprefix(key)}"
+        if point in names and value.startswith(f"{(key := point.partition('/')[2])} ")
+        else value
+        for point, value in zip(points, values, strict=True)
+    ]
+    return {**facts, "values": VALUE_SEPARATOR.join(worded)}
+
+
+def alarm_text(alarm: Alarm, cabinets: Sequence[Cabinet], names: Names) -> dict[Language, str]:
     """Return one line for integrators in both languages."""
     lines: dict[Language, str] = {}
     for language in ("en", "vi"):
-        words = headline(alarm.rule, alarm.name, alarm.facts, language)
+        words = headline(alarm.rule, alarm.name, _worded(alarm.facts, names, language), language)
         where = _where(alarm.rule, alarm.name, alarm.site, cabinets, language)
         lines[language] = _bounded(" · ".join(part for part in (words, where) if part))
     return lines
@@ -143,8 +159,7 @@ def _when(notice: Notice, zone: tzinfo, language: Language) -> str:
     return f"{words}, {TEXTS.text('late', language)}" if notice.late else words
 
 
-def _evidence(notice: Notice, rule: Rule, zone: tzinfo, language: Language) -> str:
-    facts = notice.facts
+def _evidence(notice: Notice, facts: Mapping[str, str], rule: Rule, zone: tzinfo, language: Language) -> str:
     if rule.kind == "gateway_offline":
         if notice.kind != "raised":
             return TEXTS.text("contact", language)
@@ -204,6 +219,7 @@ def render(
     wards: Mapping[str, str],
     zone: tzinfo,
     language: Language,
+    names: Names,
 ) -> Message:
     """Return a notice as its lines.
 
@@ -214,10 +230,12 @@ def render(
         wards: Ward id to name.
         zone: The city's time zone.
         language: The crew's.
+        names: Of the gateway's points.
     """
+    facts = _worded(notice.facts, names, language)
     is_fleet = notice.name == FLEET_NAME
     tag = thread_tag(notice.thread)
-    words = headline(rule, notice.name, notice.facts, language, is_over=notice.kind == "restored")
+    words = headline(rule, notice.name, facts, language, is_over=notice.kind == "restored")
     if notice.kind == "brief":
         # A phone shows the title alone: at night it must not read as an outage that lasts.
         words = TEXTS.text("is_over", language, words=words)
@@ -230,9 +248,9 @@ def render(
         last = TEXTS.text("ward", language, ward=ward, lamps=lamps, tag=tag)
     lines = (
         _first_line(words, where, _when(notice, zone, language)),
-        _evidence(notice, rule, zone, language),
+        _evidence(notice, facts, rule, zone, language),
         _map_line(cabinets, language) if cabinets else "",
-        _filled(advice, language, notice.facts) if notice.kind == "raised" else "",
+        _filled(advice, language, facts) if notice.kind == "raised" else "",
         last,
     )
     title = _subject(rule, words, cabinets, language)

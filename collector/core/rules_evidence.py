@@ -35,6 +35,8 @@ SILENT_POLLS: Final = 3
 """Failed polls one after another that are no noise any more."""
 OWN_ROLE: Final = "centre"
 """What stands before `/` in a rule's point that the collector itself knows of a cabinet."""
+MAX_VALUES: Final = 6
+VALUE_SEPARATOR: Final = ", "
 COUNT_LIMIT: Final = 1_000
 """Where counts of polls stop counting."""
 
@@ -323,11 +325,12 @@ def facts_of(view: CabinetView, rule: Rule) -> dict[str, str]:
         case ThresholdRule():
             limit, clear_at = threshold_limits(cabinet, rule)
             over = [
-                f"{_point_name(point)} {sample.number:.4g} {rule.unit}".strip()
+                (point, f"{_point_name(point)} {sample.number:.4g} {rule.unit}".strip())
                 for point, sample in threshold_samples(view, rule)
                 if sample.number is not None and _past(sample.number, clear_at, rule)
-            ]
-            facts["values"] = ", ".join(over[:6])
+            ][:MAX_VALUES]
+            facts["values"] = VALUE_SEPARATOR.join(text for _, text in over)
+            facts["points"] = " ".join(point for point, _ in over)
             facts["limit"] = f"{limit:.4g} {rule.unit}".strip()
         case FlagRule():
             facts["values"] = _told(view, rule)
@@ -338,7 +341,7 @@ def facts_of(view: CabinetView, rule: Rule) -> dict[str, str]:
 
 def with_cause(now: dict[str, str], then: dict[str, str]) -> dict[str, str]:
     """Return the facts of what is over, with the phases or values that it was about."""
-    return now | {place: then[place] for place in ("phases", "values") if then.get(place)}
+    return now | {place: then[place] for place in ("phases", "values", "points") if then.get(place)}
 
 
 def _point_name(point: str) -> str:

@@ -15,6 +15,7 @@ import structlog
 from collector.core.alarm_engine import AlarmEngine
 from collector.core.alarm_record import Alarm, Effects, Notice
 from collector.core.notice import alarm_text, render
+from collector.core.point_names import PointNames
 from collector.core.received import Received
 from collector.shell.alarm_store import AlarmStore, Outgoing, Shown, Urgency
 from collector.shell.desk import AlarmStateError
@@ -27,7 +28,7 @@ from config.loader import load_document
 from config.rules import Rule
 from contract import lights
 from contract.lights import Calendar, lamps_due
-from contract.state import Online
+from contract.state import Meta, Online
 from contract.topics import alarm_topic
 
 PRUNE_INTERVAL_MS: Final = 3_600_000
@@ -94,6 +95,7 @@ class AlarmDesk:
         self._wards = {ward.id: ward.name for ward in city.wards}
         self._zone = ZoneInfo(city.place.timezone)
         self._roads = roads_of(city, notify) if roads is None else tuple(roads)
+        self._names = PointNames()
         self._languages = {crew.id: crew.language for crew in city.crews}
         self._engine = AlarmEngine(city, rules, Schedules(city, rolled_out).lamps_due, now_ms())
         self._store = AlarmStore(state_dir)
@@ -115,6 +117,10 @@ class AlarmDesk:
         self._now_ms = now_ms
         self._steady_ms = steady_ms or (monotonic_ms if now_ms is wall_ms else None)
         self._clocks: tuple[int, int] | None = None
+
+    def described(self, gateway: str, meta: Meta) -> None:
+        """Take the names of a gateway's points."""
+        self._names.learn(gateway, meta)
 
     def start(self) -> None:
         """Begin to notify; what a crash left in the outbox goes out now."""
@@ -249,7 +255,9 @@ class AlarmDesk:
             "active": active,
             "since": since_ms,
             "acknowledged_by": alarm.acknowledged_by,
-            "text": alarm_text(alarm, self._cabinets_of(alarm.rule, alarm.site, alarm.gateway)),
+            "text": alarm_text(
+                alarm, self._cabinets_of(alarm.rule, alarm.site, alarm.gateway), self._names.of(alarm.gateway)
+            ),
         }
         if not active:
             body["ended"] = self._now_ms()
@@ -266,7 +274,8 @@ class AlarmDesk:
                 continue
             # Of a gateway that several crews' cabinets stand behind, each hears of its own.
             own = tuple(cabinet for cabinet in cabinets if cabinet.crew == road.crew)
-            message = render(notice, rule, own or cabinets, self._wards, self._zone, road.language)
+            names = self._names.of(notice.gateway)
+            message = render(notice, rule, own or cabinets, self._wards, self._zone, road.language, names)
             messages.append(
                 Outgoing(
                     identity=f"{notice.thread}/{notice.kind}{notice.part}/{road.crew}/{road.channel}",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from collector.core.received import Received
-from contract.state import Online
+from contract.state import Meta, Online
 
 
 class AlarmStateError(Exception):
@@ -21,6 +21,9 @@ class Desk(Protocol):
 
     def online(self, gateway: str, online: Online, received_ms: int) -> None:
         """Take what a gateway or its last will says."""
+
+    def described(self, gateway: str, meta: Meta) -> None:
+        """Take what a gateway says that it has; messages name its points by it."""
 
     def connected(self, now_ms: int) -> None:
         """The collector hears the broker again."""

@@ -211,6 +211,7 @@ class Engine:
         with self._catalogue_lock:
             learned = self._catalogue.learn(gateway, meta)
         self._gateways.described(gateway, len(meta.devices), meta.sw)
+        self._desk.described(gateway, meta)
         if learned.conflicts:
             self._metrics.add("kind_conflicts", len(learned.conflicts))
             self._report(gateway, "kind differs from before", points=learned.conflicts[:10])

@@ -28,6 +28,8 @@ def _what_came(scanner: Scanner) -> FrameError:
         return scanner.refusal
     if scanner.damaged:
         return frame_error(Fault.CRC, "damaged", count=scanner.damaged)
+    if scanner.foreign:
+        return frame_error(Fault.WRONG_FUNCTION, "foreign", count=scanner.foreign)
     if scanner.waiting():
         return frame_error(Fault.TRUNCATED, "breaks_off", count=scanner.waiting())
     if scanner.noise:

@@ -305,4 +305,5 @@ def _made(profile: InstrumentProfile, address: str, clock: Clock) -> Family:
             settings_of(profile, Sps30Settings)
             return Sps30()
         case "sdi12":
-            return Sdi12Sensor(settings_of(profile, Sdi12Settings), address, clock)
+            measurements = len({point.field.partition(".")[0] for point in profile.points})
+            return Sdi12Sensor(settings_of(profile, Sdi12Settings), address, clock, measurements)

@@ -11,6 +11,9 @@ from drivers.errors import Fault, FrameError
 from drivers.modbus.values import Decoded, measure
 from drivers.serial.texts import TEXTS
 
+FOREIGN: Final = frozenset({Fault.WRONG_UNIT, Fault.WRONG_FUNCTION})
+"""What is wrong with a frame that is sound, and not the one that was wanted."""
+
 Fields = dict[str, Value | Cause]
 """By the name that a FieldPoint's `field` uses; a Cause where the instrument itself, or our check, says no."""
 
@@ -22,11 +25,13 @@ class Scanner(Protocol):
 
     Attributes:
         damaged: Frames that were whole but wrong.
+        foreign: Frames that were sound, of another address or about something else.
         noise: Bytes that belonged to no frame.
         refusal: What the instrument said instead of a value.
     """
 
     damaged: int
+    foreign: int
     noise: int
     refusal: FrameError | None
 

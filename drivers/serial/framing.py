@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from drivers.errors import FrameError
-from drivers.serial.fields import Fields, RefusalError
+from drivers.serial.fields import FOREIGN, Fields, RefusalError
 
 MAX_LINE_BYTES: Final = 512
 """Longest line of text that is looked at; NMEA 0183 allows 82, a full WXT530 message has about 200."""
@@ -45,7 +45,7 @@ class BinaryScanner:
     """Finds frames by their head; after a wrong one it looks again one byte further on."""
 
     def __init__(self, form: BinaryForm) -> None:
-        self.damaged = 0
+        self.damaged = self.foreign = 0
         self.noise = 0
         self.refusal: FrameError | None = None
         self._form = form
@@ -65,14 +65,18 @@ class BinaryScanner:
             except RefusalError as error:
                 self.refusal = error
                 del kept[:length]
-            except FrameError:
-                self.damaged += 1
-                self.noise += 1
-                del kept[:1]
+            except FrameError as error:
+                is_sound = error.fault in FOREIGN
+                self.foreign += is_sound
+                self.damaged += not is_sound
+                self.noise += not is_sound
+                del kept[: length if is_sound else 1]
             else:
                 del kept[:length]
                 if fields:
                     found.append(fields)
+                else:
+                    self.foreign += 1
         return found
 
     def _at_head(self) -> bool:
@@ -110,7 +114,7 @@ class LineScanner:
     """Finds lines of text that end in LF; CR before it is dropped."""
 
     def __init__(self, form: LineForm) -> None:
-        self.damaged = 0
+        self.damaged = self.foreign = 0
         self.noise = 0
         self.refusal: FrameError | None = None
         self._form = form
@@ -150,9 +154,12 @@ class LineScanner:
             fields = self._form.fields(line)
         except RefusalError as error:
             self.refusal = error
-        except FrameError:
-            self.damaged += 1
+        except FrameError as error:
+            is_sound = error.fault in FOREIGN
+            self.foreign += is_sound
+            self.damaged += not is_sound
         else:
+            self.foreign += not fields
             return [fields] if fields else []
         return []
 

@@ -73,14 +73,15 @@ def line_turn(line: Line) -> asyncio.Lock:
 class Sdi12Sensor(Family):
     """One sensor of a line."""
 
-    def __init__(self, settings: Sdi12Settings, address: str, clock: Clock) -> None:
+    def __init__(self, settings: Sdi12Settings, address: str, clock: Clock, measurements: int = 1) -> None:
         if settings.status:
             split_field(settings.status)
         self._settings = settings
         self._address = sdi12.check_address(address)
         self._clock = clock
         self._identity: Identity | None = None
-        self.patience_s = settings.max_wait_s + 10.0
+        # One measurement after another, each with the retries of its commands.
+        self.patience_s = measurements * (settings.max_wait_s + 10.0)
 
     def check_field(self, name: str) -> None:
         """Refuse what is no field of SDI-12."""

@@ -12,7 +12,7 @@ from typing import Final
 from contract.reading import Cause
 from drivers.errors import Fault, FrameError
 from drivers.modbus.values import shortest_float32
-from drivers.serial.fields import Fields, RefusalError
+from drivers.serial.fields import FOREIGN, Fields, RefusalError
 
 FLAG: Final = 0x7E
 ESCAPE: Final = 0x7D
@@ -88,7 +88,7 @@ class ShdlcScanner:
     """Finds the answers to one command between flags; a flag may end one frame and begin the next."""
 
     def __init__(self, command: int, address: int = 0) -> None:
-        self.damaged = 0
+        self.damaged = self.foreign = 0
         self.noise = 0
         self.refusal: FrameError | None = None
         self.answered = False
@@ -119,9 +119,11 @@ class ShdlcScanner:
         except RefusalError as error:
             self.answered, self.refusal = True, error
             return []
-        except FrameError:
-            self.damaged += 1
-            self.noise += len(body)
+        except FrameError as error:
+            is_sound = error.fault in FOREIGN
+            self.foreign += is_sound
+            self.damaged += not is_sound
+            self.noise += 0 if is_sound else len(body)
             return []
         self.answered = True
         return [fields] if fields else []

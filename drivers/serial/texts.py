@@ -11,6 +11,10 @@ from drivers.errors import Fault, FrameError, TransientError, UnsupportedError
 TEXTS: Final = Texts(
     {
         "damaged": ("{count} damaged frames, no sound one", "{count} khung bị hỏng, không có khung tốt"),
+        "foreign": (
+            "{count} sound frames, none of this instrument with what is wanted",
+            "{count} khung tốt, nhưng không khung nào của thiết bị này có điểm đo cần đọc",
+        ),
         "breaks_off": ("the frame breaks off after {count} bytes", "khung bị đứt sau {count} byte"),
         "no_frame": ("{count} bytes that are no frame", "{count} byte không phải khung dữ liệu"),
         "silent": ("no answer in time", "không có dữ liệu trong thời gian cho phép"),

@@ -39,7 +39,7 @@ def mode_request(mode: int) -> bytes:
 class WinsenForm:
     """FF, the command answered, the value as high and low byte, five more bytes, the check."""
 
-    head = bytes((0xFF, READ))
+    head = b"\xff"
     max_bytes = FRAME_BYTES
 
     def length(self, begun: bytes) -> int:
@@ -51,4 +51,6 @@ class WinsenForm:
         """Return the raw number."""
         if checksum(frame) != frame[8]:
             raise FrameError(Fault.CRC, "wrong check byte")
+        if frame[1] != READ:
+            raise FrameError(Fault.WRONG_FUNCTION, f"answer to command {frame[1]:02X}, or talk of gas {frame[1]:02X}")
         return {"value": int.from_bytes(frame[2:4], "big")}

@@ -91,6 +91,9 @@ class WxtForm:
     def _other(self, line: bytes) -> FrameError:
         if line.startswith(self._address + b"tX,"):
             return RefusalError("says", said=line.decode("ascii", "replace"))
+        found = _HEAD.match(line)
+        if found is not None and (not self._crc or (found[1] == b"r" and checked(line) is not None)):
+            return FrameError(Fault.WRONG_UNIT, f"message of address {chr(line[0])}")
         return FrameError(Fault.NOISE, "no message of this address")
 
 

@@ -1,16 +1,22 @@
-"""What `edge-agent check` finds of averages, calibrations and maintenance switches."""
+"""What `edge-agent check` finds of averages, calibrations, doubts and maintenance switches."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
+from typing import Final
 
 from config.agent import AgentConfig, DeviceConfig
 from config.points import PointSpec
 from config.texts import TEXTS as FINDINGS
 from drivers.registry import device_points
 from edge_agent.cli.checking_field import Profiles, Tell
-from edge_agent.core.derived import average_problems, calibration_problem, name_problems
+from edge_agent.core.derived import average_problems, calibration_problem, doubt_problems, name_problems
+
+DUST_UNIT: Final = "µg/m³"
+_DUST: Final = re.compile(r"pm\d")
+"""Sensors that weigh the dust are no devices of ours: all that we read count by light."""
 
 
 def check_quality(config: AgentConfig, profiles: Profiles, tell: Tell) -> None:
@@ -28,6 +34,26 @@ def check_quality(config: AgentConfig, profiles: Profiles, tell: Tell) -> None:
             spec = specs[name].get(key)
             if spec is None or spec.kind != "bool":
                 tell("error", ("maintenance", index, "switch"), FINDINGS.text("switch_no_input", point=switch.switch))
+
+    _check_doubts(config, specs, tell)
+
+
+def _check_doubts(config: AgentConfig, specs: dict[str, dict[str, PointSpec]], tell: Tell) -> None:
+    intervals = {device.id: _interval_of(config, device) for device in config.devices}
+
+    def find(point_id: str) -> tuple[PointSpec, float] | None:
+        name, _, key = point_id.partition("/")
+        spec = specs.get(name, {}).get(key)
+        return None if spec is None else (spec, intervals[name](spec))
+
+    for index, doubt in enumerate(config.doubts):
+        for place, problem in doubt_problems(doubt, find):
+            tell("error", ("doubts", index, *place), problem)
+    doubted = {point for doubt in config.doubts for point in doubt.points}
+    for index, device in enumerate(config.devices):
+        dust = [key for key, spec in specs.get(device.id, {}).items() if _DUST.match(key) and spec.unit == DUST_UNIT]
+        if dust and not any(f"{device.id}/{key}" in doubted for key in dust):
+            tell("warning", ("devices", index), FINDINGS.text("dust_alone", device=device.id))
 
 
 def _check_device(

@@ -11,8 +11,8 @@ from edge_agent.cli.exit_codes import ExitCode
 from edge_agent.cli.output import fail, print_json, say
 from edge_agent.cli.status_page import span_text
 from edge_agent.cli.words import TEXTS
-from edge_agent.shell.configuration import load_config
 from edge_agent.shell.control import ControlError, ask, socket_path
+from edge_agent.shell.last_good import config_in_use
 
 TIMEOUT_S: Final = 10.0
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -39,7 +39,7 @@ def maintain_command(
     request: dict[str, Any] = {"op": "maintain", "device": device, "by": by}
     request |= {"end": True} if end else {"for_s": for_s, "reason": reason}
     try:
-        config = load_config(config_file)
+        config = config_in_use(config_file)
         reply = ask(socket_path(config.runtime_dir), request, TIMEOUT_S)
     except ConfigErrors as error:
         fail(ExitCode.CONFIG, str(error), "maintain", as_json=as_json)

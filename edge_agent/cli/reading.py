@@ -6,6 +6,7 @@ import asyncio
 import errno
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any
@@ -20,17 +21,18 @@ from edge_agent.cli.exit_codes import ExitCode
 from edge_agent.cli.output import fail, print_json, print_lines, say
 from edge_agent.cli.status_page import fit
 from edge_agent.cli.words import TEXTS, cause_text
-from edge_agent.shell.configuration import load_config
 from edge_agent.shell.control import ControlError, ask, socket_path
+from edge_agent.shell.last_good import config_in_use
 
-TIMEOUT_S = 35.0
+SILENCE_S = 35.0
+"""How long the running agent may say nothing at all; while an instrument measures it says that it waits."""
 Answers = dict[str, dict[str, Any]]
 
 
 def read_command(config_file: Path, device: str | None, points: list[str], *, as_json: bool) -> ExitCode:
     """Read, print, and return 0, 1 if some points are not good, 4 for a busy port, 5 if a device is silent."""
     try:
-        config = load_config(config_file)
+        config = config_in_use(config_file)
         specs = _specs(config, config_file.absolute().parent)
         path = socket_path(config.runtime_dir)
     except (ConfigErrors, ControlError, ValueError) as error:
@@ -42,7 +44,8 @@ def read_command(config_file: Path, device: str | None, points: list[str], *, as
     answers: Answers = {}
     try:
         for name in wanted:
-            answer = ask(path, {"op": "read", "device": name, "points": points}, TIMEOUT_S)
+            request = {"op": "read", "device": name, "points": points}
+            answer = ask(path, request, SILENCE_S, partial(_say_waiting, name))
             if answer is None:
                 break
             answers[name] = answer
@@ -62,6 +65,10 @@ def read_command(config_file: Path, device: str | None, points: list[str], *, as
                 vietnamese = answer.get("error_vi") if process_language() == "vi" else None
                 say(TEXTS.text("not_read", device=name, error=vietnamese or answer["error"]))
     return _code(answers)
+
+
+def _say_waiting(device: str) -> None:
+    say(TEXTS.text("read_waits", device=device))
 
 
 def _code(answers: Answers) -> ExitCode:
@@ -107,9 +114,9 @@ def _unknown(specs: Mapping[str, Mapping[str, PointSpec]], device: str | None, p
 
 async def _read_directly(config: AgentConfig, base: Path, wanted: list[str], points: list[str]) -> Answers:
     """Read on the lines themselves, without any right to write."""
-    from edge_agent.app import as_dict, read_device
     from edge_agent.shell.clock import SystemClock
     from edge_agent.shell.devices import build_fleet
+    from edge_agent.shell.read_now import as_dict, read_device
 
     fleet = build_fleet(config, base, SystemClock(), wanted, writable=False)
     answers: Answers = {}

@@ -7,12 +7,15 @@ import gc
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from config.errors import ConfigErrors
 from edge_agent.cli.exit_codes import ExitCode
 from edge_agent.cli.output import say
 from edge_agent.cli.words import TEXTS
+
+if TYPE_CHECKING:
+    from edge_agent.app import Agent
 
 GARBAGE_THRESHOLD: Final = 20_000
 """New objects before the youngest are looked through; Python's own is 700."""
@@ -21,21 +24,10 @@ GARBAGE_THRESHOLD: Final = 20_000
 def run_command(config_file: Path) -> ExitCode:
     """Run the agent until it is told to stop."""
     _import_structlog_alone()
-    from edge_agent.app import build_agent, load
-    from edge_agent.shell.commands import KeyFileError
     from edge_agent.shell.control import AgentRunningError, ControlError
-    from edge_agent.shell.log import configure_logging
 
-    try:
-        loaded = load(config_file)
-    except (ConfigErrors, KeyFileError) as error:
-        say(str(error))
-        return ExitCode.CONFIG
-    configure_logging()
-    try:
-        agent = build_agent(loaded)
-    except (ConfigErrors, ControlError, ValueError) as error:
-        say(TEXTS.text("stopped_for", error=error))
+    agent = _built(config_file)
+    if agent is None:
         return ExitCode.CONFIG
     # Readings come and go without cycles, a hundred thousand lists a second at the most: looking through what was
     # loaded once at every few hundred of them cost as much as reading the devices.
@@ -47,6 +39,31 @@ def run_command(config_file: Path) -> ExitCode:
         say(TEXTS.text("stopped_for", error=error))
         return ExitCode.PORT_BUSY if isinstance(error, AgentRunningError) else ExitCode.CONFIG
     return ExitCode.OK
+
+
+def _built(config_file: Path) -> Agent | None:
+    """Return the agent of a file, or of its last good copy; None where neither gives one, and why was said."""
+    from edge_agent.app import build_agent
+    from edge_agent.shell.control import ControlError
+    from edge_agent.shell.loaded import load, load_last_good
+    from edge_agent.shell.log import configure_logging
+
+    configure_logging()
+    wrong = (ConfigErrors, ControlError, ValueError)
+    try:
+        loaded = load(config_file)
+        agent = build_agent(loaded)
+    except wrong as error:
+        problem = str(error)
+        say(TEXTS.text("stopped_for", error=problem) if not isinstance(error, ConfigErrors) else problem)
+        try:
+            agent = build_agent(load_last_good(config_file, problem.partition("\n")[0]))
+        except wrong:
+            return None
+        say(TEXTS.text("config_last_good"))
+        return agent
+    loaded.keep()
+    return agent
 
 
 def _import_structlog_alone() -> None:

@@ -14,8 +14,8 @@ from edge_agent.cli.exit_codes import ExitCode
 from edge_agent.cli.output import fail, print_json, print_lines, say
 from edge_agent.cli.status_page import status_lines, undelivered_line
 from edge_agent.cli.words import TEXTS
-from edge_agent.shell.configuration import load_config
 from edge_agent.shell.control import ControlError, ask, socket_path
+from edge_agent.shell.last_good import config_in_use
 
 SPOOL_FILE: Final = "spool.db"
 TIMEOUT_S: Final = 10.0
@@ -24,7 +24,7 @@ TIMEOUT_S: Final = 10.0
 def status_command(config_file: Path, *, show_all: bool, as_json: bool, show_bus: bool = False) -> ExitCode:
     """Print, and return 0 if all is well, 1 if something needs attention, 5 if the agent does not run, 6 offline."""
     try:
-        config = load_config(config_file)
+        config = config_in_use(config_file)
         status = ask(socket_path(config.runtime_dir), {"op": "status"}, TIMEOUT_S)
     except ConfigErrors as error:
         fail(ExitCode.CONFIG, str(error), "status", as_json=as_json)
@@ -54,6 +54,7 @@ def _is_well(status: dict[str, Any]) -> bool:
     schedule_is_good = not (status.get("lighting") or {}).get("schedule_problem")
     return (
         delivers
+        and not status.get("config_problem")
         and not any(line["cycle_too_short"] for line in status.get("lines", ()))
         and schedule_is_good
         and not any(device["bad_points"] or device["set_aside"] for device in status["devices"])

@@ -29,6 +29,7 @@ def status_lines(status: Mapping[str, Any], *, show_all: bool = False) -> list[s
             uptime=span_text(status["uptime_s"]),
             memory=size_text(status["rss_bytes"]),
         ),
+        *_configuration(status),
         *_connection(status),
         undelivered_line(status["undelivered"]),
         *_delivery_faults(status),
@@ -105,6 +106,11 @@ def fit(text: str, width_cells: int) -> str:
     while cells(text) > width_cells - 1:
         text = text[:-1]
     return text + "…"
+
+
+def _configuration(status: Mapping[str, Any]) -> list[str]:
+    problem = status.get("config_problem")
+    return folded(TEXTS.text("config_wrong", problem=problem)) if problem else []
 
 
 def _connection(status: Mapping[str, Any]) -> list[str]:

@@ -143,6 +143,10 @@ TEXTS: Final = Texts(
             "The agent is not running: this is what waits on its disk.",
             "Tác nhân không chạy: dưới đây là dữ liệu còn trên đĩa.",
         ),
+        "read_waits": (
+            "{device}: still waiting, it measures slowly or its line is busy. Ctrl-C gives up.",
+            "{device}: vẫn đang chờ, thiết bị đo chậm hoặc đường truyền bận. Ctrl-C để thôi.",
+        ),
         "not_running_read": (
             "The agent is not running: reading on the line itself.",
             "Tác nhân không chạy: đọc trực tiếp trên đường truyền.",
@@ -327,6 +331,14 @@ TEXTS: Final = Texts(
             "thiết bị '{device}' không có điểm '{point}'; hiện có: {known}",
         ),
         "not_read": ("{device}: not read: {error}", "{device}: không đọc được: {error}"),
+        "config_last_good": (
+            "The configuration is WRONG as above; the agent goes on by its last good copy.",
+            "Cấu hình SAI như trên; chương trình chạy tiếp theo bản đúng gần nhất.",
+        ),
+        "config_wrong": (
+            "Configuration file WRONG, the last good one goes on: {problem}",
+            "Tệp cấu hình SAI, đang chạy theo bản đúng gần nhất: {problem}",
+        ),
         "stopped_for": ("cannot run: {error}", "không chạy được: {error}"),
         "cause_timeout": ("no answer", "không trả lời"),
         "cause_crc": ("damaged answer", "trả lời nhiễu"),

@@ -18,6 +18,8 @@ STAMP_BYTES: Final = 128
 """Room for `sent`, `lo` and `age_ms`, which each copy adds."""
 MAX_BLOCKS: Final = 4096
 """Fewer than a device may have rows in a batch."""
+MAX_READINGS: Final = 32_768
+"""In one row: eight bytes for each; numbers are seldom longer, and a row that is too large must be made again."""
 
 
 @dataclass(slots=True)
@@ -146,18 +148,22 @@ def waiting_body(blocks: Sequence[Block], numbering: Numbering) -> bytes:
 
 
 def _in_parts(blocks: Sequence[Block]) -> Iterator[Sequence[Block]]:
-    if len(blocks) <= MAX_DEVICES_PER_BATCH:
+    readings = sum(len(block.keys) for block in blocks)
+    if len(blocks) <= MAX_DEVICES_PER_BATCH and readings <= MAX_READINGS:
         # The common case: however they are spread, there cannot be more devices than blocks.
         if blocks:
             yield blocks
         return
     part: list[Block] = []
     devices: set[str] = set()
+    room = MAX_READINGS
     for block in blocks:
-        if len(part) >= MAX_BLOCKS or (block.device not in devices and len(devices) >= MAX_DEVICES_PER_BATCH):
+        is_full = len(part) >= MAX_BLOCKS or (part and len(block.keys) > room)
+        if is_full or (block.device not in devices and len(devices) >= MAX_DEVICES_PER_BATCH):
             yield part
-            part, devices = [], set()
+            part, devices, room = [], set(), MAX_READINGS
         part.append(block)
         devices.add(block.device)
+        room -= len(block.keys)
     if part:
         yield part

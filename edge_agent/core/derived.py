@@ -10,7 +10,7 @@ from typing import Final
 from config.agent import AgentConfig, DeviceConfig
 from config.points import FieldPoint, PointSpec
 from config.profile import InstrumentProfile, ModbusProfile
-from config.quality import Averages
+from config.quality import Averages, Doubt
 from config.texts import TEXTS
 from contract.batch import MAX_POINTS_PER_DEVICE
 from contract.reading import MAX_NAME_LENGTH, NAME_PATTERN, Block
@@ -181,6 +181,31 @@ def calibration_problem(key: str, spec: PointSpec | None) -> str | None:
     if spec.kind not in {"float", "int"} or spec.can_be_written:
         return TEXTS.text("calibrated_kind", point=key)
     return None
+
+
+def doubt_problems(doubt: Doubt, find: Callable[[str], tuple[PointSpec, float] | None]) -> Iterator[tuple[Place, str]]:
+    """Yield what is wrong with a doubt: the place below it, and the finding.
+
+    Args:
+        doubt: The rule.
+        find: The spec of a polled device's point, and how often it is read in seconds; None if there is none.
+    """
+    places: list[tuple[Place, str]] = [(("witness",), doubt.witness)]
+    places += [(("points", index), point) for index, point in enumerate(doubt.points)]
+    for place, point in places:
+        found = find(point)
+        if found is None:
+            yield place, TEXTS.text("no_point", point=point)
+        elif found[0].kind not in {"float", "int"}:
+            yield place, TEXTS.text("doubt_no_number", point=point)
+    witness = find(doubt.witness)
+    if witness is not None and math.isinf(witness[1]):
+        yield ("witness",), TEXTS.text("doubt_once", point=doubt.witness)
+    elif witness is not None and witness[1] > doubt.max_age_s:
+        yield (
+            ("max_age_s",),
+            TEXTS.text("doubt_old", point=doubt.witness, interval=witness[1], age=doubt.max_age_s),
+        )
 
 
 def name_problems(

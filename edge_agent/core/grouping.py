@@ -15,6 +15,9 @@ HYSTERESIS: Final = 0.005
 MAX_WAITING_READINGS: Final = 200_000
 """Blocks wait here only while a commit runs; a disk that hangs must not eat the memory."""
 
+FULL_READINGS: Final = 65_536
+"""So many are committed at once, whatever the interval: they fill two batches, and waiting longer saves no write."""
+
 State = Value | None
 
 
@@ -94,6 +97,11 @@ class Grouping:
             self.normal.add(block)
         return changed
 
+    @property
+    def readings(self) -> int:
+        """How many readings wait."""
+        return self.urgent.readings + self.normal.readings + self.low.readings
+
     def newest_urgent(self) -> list[Block]:
         """Return the newest reading of every urgent point, one block for each read that holds some."""
         return [block for parts in self._newest.values() for block in parts.values()]
@@ -107,7 +115,7 @@ class Grouping:
     def overflow(self) -> dict[str, Dropped]:
         """Give up the oldest blocks past the bound, low before normal before urgent; return what went."""
         dropped: dict[str, Dropped] = {}
-        excess = self.low.readings + self.normal.readings + self.urgent.readings - MAX_WAITING_READINGS
+        excess = self.readings - MAX_WAITING_READINGS
         for name, group in (("low", self.low), ("normal", self.normal), ("urgent", self.urgent)):
             count = readings = 0
             while excess - readings > 0 and count < len(group.blocks):

@@ -13,6 +13,8 @@ from contract.reading import Value
 Point = TypeVar("Point")
 SLACK_S: Final = 0.002
 """Deadlines this near are one: timers fire late by less, and what is due together is read together."""
+SLACK_SHARE: Final = 0.25
+"""Of the shortest interval, at most: a device that is read as fast as it answers has no time to give away."""
 
 
 @dataclass(slots=True)
@@ -44,6 +46,11 @@ class PollPlan(Generic[Point]):
     dropped: int = 0
     taken: tuple[int, ...] = ()
     _merged: dict[tuple[int, ...], tuple[Point, ...]] = field(default_factory=dict)
+    _slack_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        shortest_s = min((group.interval_s for group in self.groups), default=math.inf)
+        self._slack_s = min(SLACK_S, SLACK_SHARE * shortest_s)
 
     @classmethod
     def of(cls, by_interval: Mapping[float, Sequence[Point]], start_s: float) -> PollPlan[Point]:
@@ -59,7 +66,7 @@ class PollPlan(Generic[Point]):
 
     def take(self, now_s: float) -> tuple[Point, ...]:
         """Return the points that are due, and set their next deadlines after `now_s`."""
-        due = tuple(index for index, group in enumerate(self.groups) if group.due_s <= now_s + SLACK_S)
+        due = tuple(index for index, group in enumerate(self.groups) if group.due_s <= now_s + self._slack_s)
         self.taken = due
         for index in due:
             self._advance(self.groups[index], now_s)
@@ -69,7 +76,7 @@ class PollPlan(Generic[Point]):
         return merged
 
     def _advance(self, group: PollGroup[Point], now_s: float) -> None:
-        steps = max(1, math.floor((now_s + SLACK_S - group.due_s) / group.interval_s) + 1)
+        steps = max(1, math.floor((now_s + self._slack_s - group.due_s) / group.interval_s) + 1)
         group.due_s += steps * group.interval_s
         self.dropped += steps - 1
 

@@ -199,6 +199,10 @@ class DeviceJudge:
         self._warm_until_ms = monotonic_ms + self.warm_up_ms
         self._forget()
 
+    def is_warming_up(self, monotonic_ms: int) -> bool:
+        """Return whether the device was found too short a time ago."""
+        return self._warm_until_ms is not None and monotonic_ms < self._warm_until_ms
+
     def judge(self, block: Block, time_ms: int | None, *, in_maintenance: bool = False) -> Block:
         """Return the block with corrected values, raw ones beside them as `<key>_raw`, and the causes of all.
 
@@ -207,7 +211,7 @@ class DeviceJudge:
             time_ms: The same moment in milliseconds since 1970 UTC, None while the clock is not believed.
             in_maintenance: Whether somebody works on the device.
         """
-        is_warm = self._warm_until_ms is not None and block.monotonic_ms < self._warm_until_ms
+        is_warm = self.is_warming_up(block.monotonic_ms)
         plan = self._plans.get(block.keys) or self._plan(block.keys)
         if not (plan.judged or is_warm or in_maintenance):
             return block

@@ -65,6 +65,7 @@ AGENT_POINTS: Final[tuple[BuiltInPoint, ...]] = (
         "clock_jump_s", "Wall clock against boot clock since the start", "Độ lệch đồng hồ từ lúc chạy", "float", "s"
     ),
     _health("connected", "Connected to the broker", "Đã kết nối máy chủ MQTT", "bool"),
+    BuiltInPoint("config_valid", "Configuration file is good", "Tệp cấu hình dùng được", "bool", urgent=True),
     _health("spool_batches", "Batches not yet delivered", "Số gói chưa chuyển xong", "int"),
     _health("spool_bytes", "Bytes not yet delivered", "Số byte chưa chuyển xong", "int", "B"),
     _health("oldest_age_s", "Age of the oldest batch not delivered", "Tuổi của gói cũ nhất chưa chuyển", "float", "s"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from config.agent import AgentConfig, Line, Mqtt, TcpLine, Tls
 from config.language import prefer_language_of
-from config.loader import load_document, resolve
+from config.loader import load_text, read_text, resolve
 
 
 def load_config(file: Path) -> AgentConfig:
@@ -15,8 +15,21 @@ def load_config(file: Path) -> AgentConfig:
     Raises:
         ConfigErrors: Anything in it is wrong.
     """
+    return config_of(read_text(file), file)
+
+
+def config_of(text: str, file: Path) -> AgentConfig:
+    """Return what the text of an agent's file says; see load_config.
+
+    Raises:
+        ConfigErrors: Anything in it is wrong.
+    """
     prefer_language_of(file)
-    config = load_document(file, AgentConfig)
+    return placed(load_text(text, file, AgentConfig), file)
+
+
+def placed(config: AgentConfig, file: Path) -> AgentConfig:
+    """Return a configuration whose relative paths start at its file's folder."""
     base = file.absolute().parent
     commands, lighting = config.commands, config.lighting
     if commands.key_file:

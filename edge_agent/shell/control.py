@@ -1,6 +1,7 @@
 """The control socket: how `edge-agent status` and `read` ask the agent that owns the lines.
 
-One JSON line each way: `{"op":"status"}` or `{"op":"read","device":…,"points":[…]}`.
+One JSON line each way: `{"op":"status"}` or `{"op":"read","device":…,"points":[…]}`. Blanks before the answer say that
+it is on its way.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ MAX_REQUEST_BYTES: Final = 4096
 MAX_REPLY_BYTES: Final = 4 * 1024 * 1024
 MAX_CLIENTS: Final = 8
 REQUEST_TIMEOUT_S: Final = 5.0
+STILL_HERE_S: Final = 5.0
+"""How often a blank tells a client that its answer is still being worked on: a slow sensor measures for minutes."""
 LONGEST_PATH_BYTES: Final = 107
 """struct sockaddr_un holds 108 bytes, the last of them 0: unix(7)."""
 
@@ -91,7 +94,9 @@ class ControlServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients += 1
         try:
-            reply = await self._reply(reader) if self._clients <= MAX_CLIENTS else {"error": "too many clients"}
+            reply = {"error": "too many clients"}
+            if self._clients <= MAX_CLIENTS:
+                reply = await _while_connected(self._reply(reader), writer)
             writer.write(json.dumps(reply, ensure_ascii=False).encode() + b"\n")
             await asyncio.wait_for(writer.drain(), REQUEST_TIMEOUT_S)
         except (OSError, TimeoutError) as error:
@@ -117,6 +122,22 @@ class ControlServer:
         return await self._answer(request)
 
 
+async def _while_connected(work: Coroutine[Any, Any, Reply], writer: asyncio.StreamWriter) -> Reply:
+    """Return what some work gives, with blanks to the client meanwhile.
+
+    Raises:
+        OSError: The client has gone; the work is given up.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        while not (await asyncio.wait({task}, timeout=STILL_HERE_S))[0]:
+            writer.write(b" ")
+            await asyncio.wait_for(writer.drain(), REQUEST_TIMEOUT_S)
+        return task.result()
+    finally:
+        task.cancel()
+
+
 def _somebody_listens(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
@@ -129,8 +150,16 @@ def _somebody_listens(path: Path) -> bool:
         return True
 
 
-def ask(path: Path, request: dict[str, Any], timeout_s: float) -> Reply | None:
+def ask(
+    path: Path, request: dict[str, Any], timeout_s: float, waiting: Callable[[], None] | None = None
+) -> Reply | None:
     """Ask the running agent; None if none runs.
+
+    Args:
+        path: Its socket.
+        request: What is asked.
+        timeout_s: How long it may be silent; while it works on the answer it is not.
+        waiting: Called once if the answer takes longer than STILL_HERE_S.
 
     Raises:
         ControlError: It runs but may not be asked, or does not answer.
@@ -147,18 +176,21 @@ def ask(path: Path, request: dict[str, Any], timeout_s: float) -> Reply | None:
             raise ControlError(f"'{path}': {error.strerror or error}") from error
         try:
             client.sendall(json.dumps(request).encode() + b"\n")
-            return _received(client)
+            return _received(client, waiting)
         except (OSError, ValueError) as error:
             raise ControlError(f"the running agent does not answer: {error}") from error
 
 
-def _received(client: socket.socket) -> Reply:
+def _received(client: socket.socket, waiting: Callable[[], None] | None) -> Reply:
     received = bytearray()
     while not received.endswith(b"\n"):
         part = client.recv(65_536)
         if not part:
             raise ValueError("it closed the connection")
         received += part
+        if waiting is not None and received.isspace() and part != b"\n":
+            waiting()
+            waiting = None
         if len(received) > MAX_REPLY_BYTES:
             raise ValueError("its reply has no end")
     reply = json.loads(received)

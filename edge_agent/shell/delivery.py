@@ -31,7 +31,7 @@ from edge_agent.core.delivery_batches import (
 )
 from edge_agent.core.delivery_rows import Rank, Row
 from edge_agent.core.delivery_state import LatestStates
-from edge_agent.core.grouping import Grouping
+from edge_agent.core.grouping import FULL_READINGS, Grouping
 from edge_agent.shell.clock import GatewayClock
 from edge_agent.shell.delivery_messages import Messages
 from edge_agent.shell.delivery_status import delivery_status
@@ -156,6 +156,8 @@ class Delivery:
             self._states.accept(kept, points, urgent=is_urgent)
         if is_urgent:
             self._urgent_waits = True
+            self._wake.set()
+        elif self._grouping.readings >= FULL_READINGS:
             self._wake.set()
 
     async def run(self) -> None:
@@ -299,7 +301,10 @@ class Delivery:
         was_waiting = hold.state is ClockState.WAITING
         # Blocks taken below were accepted before this look, so their times are of the state before it.
         is_found = self._look_at_clock(hold, now_ms)
-        commit_is_due = is_last or is_found or now_ms >= self._next_commit_ms - _EARLY_MS
+        interval_is_over = now_ms >= self._next_commit_ms - _EARLY_MS
+        if interval_is_over:
+            self._next_commit_ms = now_ms + int(self._config.spool.commit_interval_s * 1000)
+        commit_is_due = is_last or is_found or interval_is_over or self._grouping.readings >= FULL_READINGS
         if commit_is_due or (self._urgent_waits and self._urgent_tokens.available(now_ms) > 0):
             await self._commit(hold, core, now_ms, was_waiting=was_waiting, everything=commit_is_due)
         if hold.state is not ClockState.WAITING and self._spool.counters.held and self._spool.is_open:
@@ -330,7 +335,6 @@ class Delivery:
         taken = {Rank.URGENT: self._grouping.urgent.take()}
         self._urgent_waits = False
         if everything:
-            self._next_commit_ms = now_ms + int(self._config.spool.commit_interval_s * 1000)
             taken |= {Rank.NORMAL: self._grouping.normal.take(), Rank.LOW: self._grouping.low.take()}
         else:
             self._urgent_tokens.take(1)

@@ -1,4 +1,4 @@
-"""Between the poller and delivery: each block is judged, corrected, averaged and thinned as the configuration wants.
+"""Between the poller and delivery: each block is judged, corrected, doubted, averaged, thinned as configured.
 
 A device whose profile and configuration use none of this goes straight through.
 """
@@ -6,7 +6,7 @@ A device whose profile and configuration use none of this goes straight through.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -15,7 +15,8 @@ from config.agent import AgentConfig
 from config.points import PointSpec
 from contract.reading import Block, Cause
 from edge_agent.core.averages import LATE_MS, Averaged, DeviceAverages
-from edge_agent.core.derived import average_problems, calibration_problem, derived_specs, name_problems
+from edge_agent.core.derived import average_problems, calibration_problem, derived_specs, doubt_problems, name_problems
+from edge_agent.core.doubts import DoubtBoard
 from edge_agent.core.quality import DeviceJudge, PointJudge, marked
 from edge_agent.core.report_on_change import ReportOnChange
 from edge_agent.core.upkeep import UpkeepBoard
@@ -33,14 +34,19 @@ class DeviceStages:
     Attributes:
         judge: Judges and corrects; None if nothing of that is wanted.
         averages: None if nothing is averaged.
+        doubts: None if its points neither are doubted nor make others doubted.
         on_change: None if every reading is told.
         made: The points that are made of the device's own ones.
         specs: All points of the device, what delivery goes by.
         causes: Of the points that are not good now, what was found here.
     """
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, doubts: DoubtBoard | None = None) -> None:
         """Build the stages.
+
+        Args:
+            device: The device.
+            doubts: All doubts of the gateway; none if not set.
 
         Raises:
             ValueError: The configuration wants what cannot be made; the message names the device.
@@ -62,6 +68,7 @@ class DeviceStages:
         }
         warm_up_ms = round(device.profile.warm_up_s * 1000)
         self.judge = DeviceJudge(judges, warm_up_ms) if judges or warm_up_ms else None
+        self.doubts = doubts if doubts is not None and doubts.concerns(device.id) else None
         self.averages: DeviceAverages | None = None
         if config is not None:
             self.averages = DeviceAverages(
@@ -84,7 +91,7 @@ class DeviceStages:
     @property
     def is_needed(self) -> bool:
         """Whether blocks must pass here at all."""
-        return bool(self.judge or self.averages or self.on_change)
+        return bool(self.judge or self.averages or self.on_change or self.doubts)
 
     def refine(self, block: Block, time_ms: int | None, *, in_maintenance: bool) -> list[Block]:
         """Return the blocks to be told, in the order of time."""
@@ -92,6 +99,8 @@ class DeviceStages:
             block = self.judge.judge(block, time_ms, in_maintenance=in_maintenance)
         elif in_maintenance:
             block = marked(block, Cause.MAINTENANCE)
+        if self.doubts is not None:
+            block = self.doubts.mark(block)
         self._note(block)
         told: list[Block] = []
         if self.averages is not None:
@@ -144,8 +153,11 @@ class Refinement:
         self._time_of = time_of
         self._sink = sink
         self._stages: dict[str, DeviceStages] = {}
+        devices = list(devices)
+        _check_doubts(config, devices)
+        doubts = DoubtBoard(config.doubts)
         for device in devices:
-            stages = DeviceStages(device)
+            stages = DeviceStages(device, doubts)
             if stages.is_needed:
                 self._stages[device.id] = stages
         for one in config.calibrations:
@@ -166,6 +178,16 @@ class Refinement:
         time_ms = self._time_of(block.monotonic_ms)
         for told in stages.refine(block, time_ms, in_maintenance=in_maintenance):
             self._sink(told, stages.specs)
+
+    def glance(self, device: Device, block: Block) -> Block:
+        """Return a block that somebody asked for with what is known against it; it is neither told nor kept."""
+        stages = self._stages.get(device.id)
+        judge, doubts = (stages.judge, stages.doubts) if stages else (None, None)
+        if device.id in self._upkeep.active:
+            block = marked(block, Cause.MAINTENANCE)
+        elif judge is not None and judge.is_warming_up(block.monotonic_ms):
+            block = marked(block, Cause.WARM_UP)
+        return block if doubts is None else doubts.mark(block)
 
     def accept_counter(self, block: Block, specs: Mapping[str, PointSpec]) -> None:
         """Take a block of a pulse counter: only maintenance concerns it."""
@@ -212,6 +234,21 @@ class Refinement:
                 continue
             for ended in stages.averages.advance(time_ms, monotonic_ms, wait_ms=LATE_MS):
                 self._sink(ended, stages.specs)
+
+
+def _check_doubts(config: AgentConfig, devices: Sequence[Device]) -> None:
+    """Refuse doubts of points that there are not, or that hold no numbers."""
+    known = {device.id: device for device in devices}
+
+    def find(point_id: str) -> tuple[PointSpec, float] | None:
+        name, _, key = point_id.partition("/")
+        device = known.get(name)
+        point = device.by_key.get(key) if device else None
+        return (point.spec, device.interval_s(point.spec)) if device and point else None
+
+    for doubt in config.doubts:
+        for place, text in doubt_problems(doubt, find):
+            raise ValueError(f"doubts, {'.'.join(map(str, place))}: {text}")
 
 
 def _here(device: Device, key: str | None) -> str | None:

@@ -33,8 +33,10 @@ FaultName = Literal[
     "previous",
     "twice",
     "disconnect",
+    "sentinel",
 ]
-FAULT_NAMES: Final[tuple[FaultName, ...]] = get_args(FaultName)
+FAULT_NAMES: Final[tuple[FaultName, ...]] = tuple(name for name in get_args(FaultName) if name != "sentinel")
+"""Of Modbus devices; `sentinel` is for instruments that speak something else."""
 
 MAX_DELAY_S: Final = 3600.0
 BABBLE_BYTES: Final = 200
@@ -228,6 +230,9 @@ def suits(name: FaultName, transport: Transport, *, connected: bool | None = Non
         transport: How frames look.
         connected: Whether the line is a connection, which can be cut; as usual for the transport if not told.
     """
+    if name == "sentinel":
+        # A Modbus twin's quantities are set to what its maker sends instead of a value.
+        return False
     if name == "wrong_transaction":
         return transport == "tcp"
     if name == "disconnect":

@@ -9,11 +9,13 @@ import heapq
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
+from firmware_sim.core.faults import Fault, FaultName
+from firmware_sim.core.instrument_faults import NAMED_FAULTS, Sent, apply_fault
+from firmware_sim.core.measuring import Measuring, Quantity
 from firmware_sim.core.noise import Noise
 
-Quantity = float | str
 MAX_REQUEST_BYTES = 256
 MAX_WAITING = 256
 ADAPTER_S = 0.016
@@ -39,31 +41,28 @@ class InstrumentFaults:
     noise: float = 0.0
 
 
-class Sent(NamedTuple):
-    """Bytes that begin `delay_s` after what caused them."""
-
-    delay_s: float
-    data: bytes
-
-
-class Instrument:
+class Instrument(Measuring):
     """A simulated instrument.
 
     A subclass names its quantities with their first values and makes frames of them. `period_s` is its own rhythm;
     infinity for one that only answers.
 
     Attributes:
-        values: The quantities now, in the units of the subclass's docstring.
+        faults: Shares of what goes wrong.
+        named: Faults by name, as those of a Modbus device.
         silent: It has no supply.
         before_frame: Called before each measurement, so that a test may change and note the values.
         counters: Frames by what became of them.
     """
 
-    quantities: ClassVar[Mapping[str, Quantity]] = {}
     talks_every_s: ClassVar[float] = math.inf
     check_at: ClassVar[int] = -1
     """Where the check stands, counted from the frame's end."""
-    seven_bits: ClassVar[bool] = False
+    seven_bits: bool = False
+    has_addresses: ClassVar[bool] = False
+    """Whether several can share a line."""
+    has_kinds: ClassVar[bool] = False
+    """Whether its frames say what they answer."""
 
     def __init__(
         self,
@@ -74,33 +73,16 @@ class Instrument:
         values: Mapping[str, Quantity] | None = None,
         faults: InstrumentFaults | None = None,
     ) -> None:
+        super().__init__(values)
         self.noise = noise
         self.address = address
         self.period_s = self.talks_every_s if period_s is None else period_s
         self.faults = faults or InstrumentFaults()
+        self.named: dict[FaultName, Fault] = {}
         self.silent = False
         self.before_frame: Callable[[Instrument], None] | None = None
         self.counters: dict[str, int] = {}
-        self.values: dict[str, Quantity] = dict(self.quantities)
-        for name, value in (values or {}).items():
-            self.set(name, value)
-
-    def set(self, name: str, value: Quantity) -> None:
-        """Change a quantity.
-
-        Raises:
-            KeyError: There is none of that name; the message names those there are.
-            ValueError: It is a number and is given a text, or the other way round.
-        """
-        if name not in self.values:
-            raise KeyError(f"no quantity '{name}'; there are {', '.join(sorted(self.values))}")
-        if isinstance(self.values[name], str) != isinstance(value, str):
-            raise ValueError(f"'{name}' is {'a text' if isinstance(self.values[name], str) else 'a number'}")
-        self.values[name] = value
-
-    def number(self, name: str) -> float:
-        """Return a quantity."""
-        return float(self.values[name])
+        self._previous = b""
 
     def frame(self, *, invalid: bool) -> bytes:
         """Return one measurement as the instrument sends it by itself."""
@@ -120,24 +102,69 @@ class Instrument:
         """Return whether a frame carries a check at all."""
         return bool(data)
 
+    def of_another(self, data: bytes) -> bytes:
+        """Return a sound frame as an instrument of another address would send it; nothing if there are no addresses."""
+        del data
+        return b""
+
+    def of_another_kind(self, data: bytes) -> bytes:
+        """Return a sound frame of the same instrument that says something else; nothing if there is none."""
+        del data
+        return b""
+
+    def suits(self, name: FaultName) -> bool:
+        """Return whether a fault by name has a meaning with this protocol."""
+        match name:
+            case "wrong_unit":
+                return self.has_addresses
+            case "wrong_function":
+                return self.has_kinds
+            case _:
+                return name in NAMED_FAULTS
+
+    def is_invalid(self) -> bool:
+        """Draw whether the instrument itself says this time that it has no value."""
+        sentinel = self.named.get("sentinel")
+        if sentinel is not None and self.simulated_s < sentinel.ends_s and self.noise.chance(sentinel.share):
+            return True
+        return self.noise.chance(self.faults.invalid)
+
     def measured(self) -> bytes:
         """Return the next measurement as a frame, with this frame's own faults but the line's noise."""
         if self.before_frame is not None:
             self.before_frame(self)
-        return self.frame(invalid=self.noise.chance(self.faults.invalid))
+        return self.frame(invalid=self.is_invalid())
 
-    def sent(self, data: bytes) -> bytes:
-        """Return what a frame becomes on the line; nothing if it is missing."""
+    def sent(self, data: bytes) -> list[Sent]:
+        """Return what a frame becomes on the line; nothing if it is missing.
+
+        Of several faults by name the first that is drawn takes effect; without one the shares do.
+        """
+        if self.silent:
+            self._count("missing")
+            return []
+        previous, self._previous = self._previous, data
+        fault = next(
+            (one for one in list(self.named.values()) if self._hits(one) and self.noise.chance(one.share)), None
+        )
+        if fault is not None:
+            self._count(fault.name)
+            return apply_fault(fault, self, data, previous)
+        out = self._damaged(data)
+        return [Sent(0.0, out)] if out else []
+
+    def _hits(self, fault: Fault) -> bool:
+        return fault.name != "sentinel" and self.simulated_s < fault.ends_s
+
+    def _damaged(self, data: bytes) -> bytes:
         faults, noise = self.faults, self.noise
         kind = "sound"
-        if self.silent or noise.chance(faults.missing):
+        if noise.chance(faults.missing):
             self._count("missing")
             return b""
         if self.has_check(data) and noise.chance(faults.checksum):
             kind = "checksum"
-            spoilt = bytearray(data)
-            spoilt[self.check_at] ^= 0x01
-            data = bytes(spoilt)
+            data = self.with_wrong_check(data)
         if noise.chance(faults.cut):
             kind = "cut"
             data = data[: noise.integer(1, max(1, len(data) - 1))]
@@ -149,6 +176,16 @@ class Instrument:
                 out[place] = other + (other >= out[place])
         self._count(kind)
         return bytes(out)
+
+    def with_wrong_check(self, data: bytes) -> bytes:
+        """Return a frame whose check does not fit."""
+        spoilt = bytearray(data)
+        spoilt[self.check_at] ^= 0x01
+        return bytes(spoilt)
+
+    def active_faults(self) -> list[str]:
+        """Return the names of the faults that have not ended."""
+        return sorted(fault.name for fault in list(self.named.values()) if self.simulated_s < fault.ends_s)
 
     def _count(self, kind: str) -> None:
         self.counters[kind] = self.counters.get(kind, 0) + 1
@@ -177,15 +214,15 @@ class InstrumentWire:
 
     def _send(self, data: bytes, begins_s: float, instrument: Instrument) -> None:
         """Put a frame on the line, in the pieces in which a USB adapter hands it over."""
-        data = instrument.sent(data)
         size = max(1, int(ADAPTER_S / self._char_s))
-        for begin in range(0, len(data), size):
-            if len(self._waiting) >= MAX_WAITING:
-                return
-            self._order += 1
-            piece = data[begin : begin + size]
-            at_s = begins_s + (begin + len(piece)) * self._char_s
-            heapq.heappush(self._waiting, (at_s, self._order, piece))
+        for sent in instrument.sent(data):
+            for begin in range(0, len(sent.data), size):
+                if len(self._waiting) >= MAX_WAITING:
+                    return
+                self._order += 1
+                piece = sent.data[begin : begin + size]
+                at_s = begins_s + sent.delay_s + (begin + len(piece)) * self._char_s
+                heapq.heappush(self._waiting, (at_s, self._order, piece))
 
     def due(self, now_s: float) -> bytes:
         """Return what has reached the host by `now_s`."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from firmware_sim.core.measuring import Measuring, Quantity
 from firmware_sim.core.noise import Noise
 from firmware_sim.core.server import (
     ILLEGAL_ADDRESS,
@@ -19,7 +18,6 @@ from firmware_sim.core.server import (
     Refusal,
 )
 
-Quantity = float | str
 WORD: Final = 0xFFFF
 
 
@@ -49,94 +47,27 @@ def _swapped(word: int) -> int:
     return (word & 0xFF) << 8 | word >> 8
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """How a measured value runs away from its quantity.
-
-    Attributes:
-        since_s: Simulated time at which it began.
-        ends_s: When it stops running, and stays where it is.
-        per_minute: How far it runs in a minute.
-        before: How far it was away when it began.
-    """
-
-    since_s: float
-    ends_s: float
-    per_minute: float
-    before: float
-
-    def away(self, now_s: float) -> float:
-        """Return how far it is away from the quantity."""
-        return self.before + self.per_minute * max(0.0, min(now_s, self.ends_s) - self.since_s) / 60.0
-
-
-class Twin(Device):
+class Twin(Measuring, Device):
     """A simulated instrument.
 
     A subclass names its quantities with their first values, and puts them into its tables. An address that a table
     does not name is refused, as by a device that has no register there; `holes_read_zero` makes it 0.
 
     Attributes:
-        values: The quantities now, in the units of the subclass's docstring: the truth, whatever is measured of it.
-        drifts: What is measured of these runs away from the truth.
-        held: What is measured of these stays as it was.
         follows: What gives the quantities at a simulated time, where the instrument is part of something larger.
     """
 
-    quantities: ClassVar[Mapping[str, Quantity]] = {}
     functions: ClassVar[frozenset[int]] = frozenset({READ_HOLDING, READ_INPUT_REGISTERS})
     holes_read_zero: bool = False
 
     def __init__(
         self, unit: int, noise: Noise, *, sigma: float = 0.0, values: Mapping[str, Quantity] | None = None
     ) -> None:
+        super().__init__(values)
         self.unit = unit
         self.sigma = sigma
-        self.values: dict[str, Quantity] = dict(self.quantities)
-        self.drifts: dict[str, Drift] = {}
-        self.held: dict[str, float] = {}
         self.follows: Callable[[float], Mapping[str, float]] | None = None
         self._noise = noise
-        self._now_s = 0.0
-        for name, value in (values or {}).items():
-            self.set(name, value)
-
-    def set(self, name: str, value: Quantity) -> None:
-        """Change a quantity.
-
-        Raises:
-            KeyError: There is none of that name; the message names those there are.
-            ValueError: It is a number and is given a text, or the other way round.
-        """
-        if name not in self.values:
-            raise KeyError(f"no quantity '{name}'; there are {', '.join(sorted(self.values))}")
-        if isinstance(self.values[name], str) != isinstance(value, str):
-            raise ValueError(f"'{name}' is {'a text' if isinstance(self.values[name], str) else 'a number'}")
-        self.values[name] = value
-
-    def drift(self, name: str, per_minute: float, now_s: float, ends_s: float = math.inf) -> None:
-        """Let what is measured of a number run away, from where it is now."""
-        known = self.drifts.get(name)
-        self.drifts[name] = Drift(now_s, ends_s, per_minute, known.away(now_s) if known else 0.0)
-
-    def hold(self, name: str, now_s: float) -> None:
-        """Let what is measured of a number stay as it is now."""
-        if name not in self.held:
-            self._now_s = now_s
-            self.held[name] = self.seen(name)
-
-    def recover(self, name: str | None = None) -> None:
-        """Measure one quantity rightly again, or all of them."""
-        for wrong in (self.drifts, self.held):
-            for one in [name] if name is not None else list(wrong):
-                wrong.pop(one, None)
-
-    def number(self, name: str) -> float:
-        """Return a number as the instrument has it, without its relative error."""
-        if name in self.held:
-            return self.held[name]
-        value, drift = float(self.values[name]), self.drifts.get(name)
-        return value + drift.away(self._now_s) if drift else value
 
     def seen(self, name: str) -> float:
         """Return a number as the instrument measures it: with its relative error."""
@@ -147,7 +78,7 @@ class Twin(Device):
 
     def look(self, now_s: float) -> None:
         """Take the quantities as they are now."""
-        self._now_s = now_s
+        self.simulated_s = now_s
         if self.follows is not None:
             self.values.update(self.follows(now_s))
 

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
+from firmware_sim.core.measuring import Quantity
 from firmware_sim.core.server import READ_HOLDING
-from firmware_sim.core.twin import Quantity, Twin, integer_words, placed
+from firmware_sim.core.twin import Twin, integer_words, placed
 
 
 class RenkeRsFsxcs(Twin):

@@ -7,7 +7,9 @@ import struct
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from firmware_sim.core.instrument import MAX_REQUEST_BYTES, Instrument, Quantity, Sent
+from firmware_sim.core.instrument import MAX_REQUEST_BYTES, Instrument
+from firmware_sim.core.instrument_faults import Sent
+from firmware_sim.core.measuring import Quantity
 
 ANSWER_S: Final = 0.005
 
@@ -27,6 +29,13 @@ class PlantowerPms5003(Instrument):
         "n0_3": 900.0, "n0_5": 300.0, "n1": 60.0, "n2_5": 12.0, "n5": 3.0, "n10": 1.0,
     }  # fmt: skip
     talks_every_s = 1.0
+    has_kinds = True
+
+    def of_another_kind(self, data: bytes) -> bytes:
+        """Return the eight bytes that answer a change of mode."""
+        del data
+        body = b"BM\x00\x04\xe1\x00"
+        return body + sum(body).to_bytes(2, "big")
 
     def frame(self, *, invalid: bool) -> bytes:
         """Return 32 bytes."""
@@ -58,6 +67,11 @@ class NovaSds011(Instrument):
     quantities: ClassVar[Mapping[str, Quantity]] = {"pm2_5": 0.6, "pm10": 0.9, "id": "58D9"}
     talks_every_s = 1.0
     check_at = -2
+    has_kinds = True
+
+    def of_another_kind(self, data: bytes) -> bytes:
+        """Return an answer to a command."""
+        return data[:1] + b"\xc5" + data[2:]
 
     def frame(self, *, invalid: bool) -> bytes:
         """Return ten bytes."""
@@ -83,8 +97,20 @@ class SensirionSps30(Instrument):
         "new_value_s": 1.0,
     }  # fmt: skip
     check_at = -2
+    has_addresses = True
+    has_kinds = True
     started = False
     _newest_s = -math.inf
+
+    def of_another(self, data: bytes) -> bytes:
+        """Return the same of address 1."""
+        body = _plain(data[1:-1])
+        return self._shdlc(body[1], body[2], body[4:-1], address=1)
+
+    def of_another_kind(self, data: bytes) -> bytes:
+        """Return the same as an answer to command 80."""
+        body = _plain(data[1:-1])
+        return self._shdlc(0x80, body[2], body[4:-1])
 
     def requests(self, heard: bytearray) -> list[bytes]:
         """Take what stands between two 7E."""
@@ -121,8 +147,8 @@ class SensirionSps30(Instrument):
         return self._shdlc(0x03, 0, struct.pack(">10f", *numbers))
 
     @staticmethod
-    def _shdlc(command: int, state: int, data: bytes) -> bytes:
-        body = bytes((0, command, state, len(data))) + data
+    def _shdlc(command: int, state: int, data: bytes, *, address: int = 0) -> bytes:
+        body = bytes((address, command, state, len(data))) + data
         body += bytes((0xFF - sum(body) % 256,))
         for plain, stuffed in ((b"}", b"}]"), (b"~", b"}^"), (b"\x11", b"}1"), (b"\x13", b"}3")):
             body = body.replace(plain, stuffed)
@@ -142,6 +168,7 @@ class WinsenGas(Instrument):
 
     quantities: ClassVar[Mapping[str, Quantity]] = {"raw": 636.0}
     question_mode: ClassVar[int | None] = None
+    has_kinds = True
     asked = True
 
     def requests(self, heard: bytearray) -> list[bytes]:
@@ -161,7 +188,15 @@ class WinsenGas(Instrument):
     def frame(self, *, invalid: bool) -> bytes:
         """Return nine bytes; the protocol cannot say that there is no value."""
         del invalid
-        body = b"\x86" + _word(self.number("raw")).to_bytes(2, "big") + b"\x42\x00\x00\x00"
+        return self._answer_of(0x86, _word(self.number("raw")).to_bytes(2, "big") + b"\x42\x00\x00\x00")
+
+    def of_another_kind(self, data: bytes) -> bytes:
+        """Return the same as an answer to another command."""
+        return self._answer_of(0x99, data[2:-1])
+
+    @staticmethod
+    def _answer_of(command: int, data: bytes) -> bytes:
+        body = bytes((command,)) + data
         return b"\xff" + body + bytes((256 - sum(body) % 256 & 0xFF,))
 
 

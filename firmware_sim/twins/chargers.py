@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
+from firmware_sim.core.measuring import Quantity
 from firmware_sim.core.server import READ_INPUT_REGISTERS
-from firmware_sim.core.twin import Quantity, Twin, integer_words, placed
+from firmware_sim.core.twin import Twin, integer_words, placed
 
 SUN: Final[Mapping[str, Quantity]] = {
     "pv_voltage": 18.4,

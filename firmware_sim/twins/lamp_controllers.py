@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
+from firmware_sim.core.measuring import Quantity
 from firmware_sim.core.server import (
     ILLEGAL_ADDRESS,
     ILLEGAL_VALUE,
@@ -14,7 +15,7 @@ from firmware_sim.core.server import (
     WRITE_REGISTERS,
     Refusal,
 )
-from firmware_sim.core.twin import Quantity, Twin, integer_words, placed
+from firmware_sim.core.twin import Twin, integer_words, placed
 
 IDENTITY: Final = 0x4C43
 """The letters LC, by which the profile knows it."""

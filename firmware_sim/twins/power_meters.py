@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Final
 
+from firmware_sim.core.measuring import Quantity
 from firmware_sim.core.server import READ_HOLDING, READ_INPUT_REGISTERS
-from firmware_sim.core.twin import Quantity, Twin, float_words, integer_words, placed
+from firmware_sim.core.twin import Twin, float_words, integer_words, placed
 
 LOAD: Final[Mapping[str, Quantity]] = {
     **{f"u{phase}": 230.0 for phase in (1, 2, 3)},

@@ -6,8 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from firmware_sim.core.instrument import MAX_REQUEST_BYTES, Instrument, Quantity, Sent
-from firmware_sim.twins.weather_instruments import crc_characters
+from firmware_sim.core.instrument import MAX_REQUEST_BYTES, Instrument
+from firmware_sim.core.instrument_faults import Sent
+from firmware_sim.core.measuring import Quantity
+from firmware_sim.twins.weather_instruments import crc_characters, next_address
 
 ANSWER_S: Final = 0.009
 """A sensor holds the line at mark for 8.33 ms before it answers."""
@@ -26,6 +28,7 @@ class Sdi12Sensor(Instrument):
     identity: ClassVar[str] = "14"
     check_at = -3
     seven_bits = True
+    has_addresses = True
     most_characters: Mapping[str, int] = _MOST_CHARACTERS
     _kind = ""
     _ready_s = math.inf
@@ -45,6 +48,12 @@ class Sdi12Sensor(Instrument):
         """Return nothing: a sensor never talks unasked."""
         del invalid
         return b""
+
+    def of_another(self, data: bytes) -> bytes:
+        """Return the same of the next address."""
+        text = data.decode("ascii").rstrip("\r\n")
+        body = next_address(self.address) + (text[1:-3] if self.has_check(data) else text[1:])
+        return f"{body}{crc_characters(body) if self.has_check(data) else ''}\r\n".encode("ascii")
 
     def has_check(self, data: bytes) -> bool:
         """Return whether these are values with CRC."""
@@ -78,18 +87,18 @@ class Sdi12Sensor(Instrument):
         self._kind, self._with_crc = kind, with_crc
         if self.before_frame is not None:
             self.before_frame(self)
-        invalid = self.noise.chance(self.faults.invalid)
-        self._taken = () if invalid else tuple(self.form.format(self.number(name)) for name in self.order)
+        self._taken = () if self.is_invalid() else tuple(self.form.format(self.number(name)) for name in self.order)
         if kind == "R":
             self._ready_s = now_s
             return [self._data(0, now_s)]
-        wait_s = math.ceil(self.number("measure_s"))
-        self._ready_s = now_s + self.number("measure_s")
+        measure_s = max(0.0, self.number("measure_s"))
+        wait_s = min(999, math.ceil(measure_s))
+        self._ready_s = now_s + measure_s
         count = len(self.order)
         said = f"{self.address}{wait_s:03d}{count:02d}" if kind == "C" else f"{self.address}{wait_s:03d}{count:d}"
         sent = [self._line(said)]
         if kind in {"M", "V"} and wait_s:
-            sent.append(Sent(self.number("measure_s"), f"{self.address}\r\n".encode("ascii")))
+            sent.append(Sent(measure_s, f"{self.address}\r\n".encode("ascii")))
         return sent
 
     def _data(self, number: int, now_s: float) -> Sent:

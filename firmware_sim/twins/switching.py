@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
+from firmware_sim.core.measuring import Quantity
 from firmware_sim.core.noise import Noise
 from firmware_sim.core.server import (
     ILLEGAL_ADDRESS,
@@ -19,7 +20,7 @@ from firmware_sim.core.server import (
     WRITE_REGISTERS,
     Refusal,
 )
-from firmware_sim.core.twin import Quantity, Twin, integer_words, placed
+from firmware_sim.core.twin import Twin, integer_words, placed
 
 _ON: Final = 0xFF00
 _OFF: Final = 0x0000

@@ -7,8 +7,9 @@ import struct
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
+from firmware_sim.core.measuring import Quantity
 from firmware_sim.core.server import READ_HOLDING, READ_INPUT_REGISTERS
-from firmware_sim.core.twin import Quantity, Twin, float_words, integer_words, placed
+from firmware_sim.core.twin import Twin, float_words, integer_words, placed
 
 NAN_WORDS: Final = (0x7FA0, 0x0000)
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from functools import reduce
 from typing import ClassVar, Final
 
-from firmware_sim.core.instrument import MAX_REQUEST_BYTES, Instrument, Quantity, Sent
+from firmware_sim.core.instrument import MAX_REQUEST_BYTES, Instrument
+from firmware_sim.core.instrument_faults import Sent
+from firmware_sim.core.measuring import Quantity
 
 ANSWER_S: Final = 0.005
 
@@ -38,8 +40,19 @@ class VaisalaWxt530(Instrument):
         "Ta": 26.0, "Ua": 70.0, "Pa": 928.1, "Rc": 12.25, "Rd": 340.0, "Ri": 1.5, "Th": 27.0, "Vs": 12.2,
     }  # fmt: skip
     check_at = -3
+    has_addresses = True
+    has_kinds = True
     talk_with_crc = False
     _turn = 0
+
+    def of_another(self, data: bytes) -> bytes:
+        """Return the same of the next address."""
+        return _ended(next_address(self.address) + _uncounted(data)[1:], with_crc=_is_counted(data))
+
+    def of_another_kind(self, data: bytes) -> bytes:
+        """Return the same under another message's number."""
+        text = _uncounted(data)
+        return _ended(text[:2] + ("2" if text[2] != "2" else "1") + text[3:], with_crc=_is_counted(data))
 
     def requests(self, heard: bytearray) -> list[bytes]:
         """Take lines."""
@@ -53,12 +66,10 @@ class VaisalaWxt530(Instrument):
             return []
         with_crc = text[1] == "r"
         if with_crc and text[3:] != crc_characters(text[:3]):
-            said = f"{self.address}tX,Use chksum {crc_characters(text[:3])}"
-            return [Sent(ANSWER_S, f"{said}{crc_characters(said)}\r\n".encode("ascii"))]
+            return [Sent(ANSWER_S, _ended(f"{self.address}tX,Use chksum {crc_characters(text[:3])}", with_crc=True))]
         if self.before_frame is not None:
             self.before_frame(self)
-        invalid = self.noise.chance(self.faults.invalid)
-        return [Sent(ANSWER_S, self._message(int(text[2]), with_crc=with_crc, invalid=invalid))]
+        return [Sent(ANSWER_S, self._message(int(text[2]), with_crc=with_crc, invalid=self.is_invalid()))]
 
     def _message(self, number: int, *, with_crc: bool, invalid: bool) -> bytes:
         parts = [part for one in self.messages if number in (0, one) for part in self.messages[one]]
@@ -67,7 +78,11 @@ class VaisalaWxt530(Instrument):
             for key, form, letter in parts
         ]
         text = f"{self.address}{'r' if with_crc else 'R'}{number},{','.join(tokens)}"
-        return f"{text}{crc_characters(text) if with_crc else ''}\r\n".encode("ascii")
+        return _ended(text, with_crc=with_crc)
+
+    def has_check(self, data: bytes) -> bool:
+        """Return whether this message has a CRC."""
+        return _is_counted(data)
 
     def frame(self, *, invalid: bool) -> bytes:
         """Return the next message of automatic mode, one after another."""
@@ -92,6 +107,15 @@ class NmeaAnemometer(Instrument):
     quantities: ClassVar[Mapping[str, Quantity]] = {"angle": 214.8, "speed_kmh": 3.6}
     talks_every_s = 1.0
     check_at = -3
+    has_kinds = True
+
+    def of_another_kind(self, data: bytes) -> bytes:
+        """Return two sentences that nobody needs."""
+        return data.partition(b"\n")[0] + b"\n" + data.partition(b"\n")[0] + b"\n"
+
+    def with_wrong_check(self, data: bytes) -> bytes:
+        """Return the sentences with a digit of the last one's sum that is another digit."""
+        return data[:-3] + (b"0" if data[-3:-2] != b"0" else b"1") + data[-2:]
 
     def frame(self, *, invalid: bool) -> bytes:
         """Return two sentences."""
@@ -100,6 +124,24 @@ class NmeaAnemometer(Instrument):
             f"${body}*{reduce(lambda total, byte: total ^ byte, body.encode('ascii')):02X}\r\n".encode("ascii")
             for body in ("WITXT,01,01,02,ANEMOMETER", wind)
         )
+
+
+def next_address(address: str) -> str:
+    """Return another address."""
+    return "1" if address != "1" else "2"
+
+
+def _ended(text: str, *, with_crc: bool) -> bytes:
+    return f"{text}{crc_characters(text) if with_crc else ''}\r\n".encode("ascii")
+
+
+def _is_counted(data: bytes) -> bool:
+    """Return whether a message has a CRC: its header's letter is small."""
+    return data[1:2].islower()
+
+
+def _uncounted(data: bytes) -> str:
+    return data[: -5 if _is_counted(data) else -2].decode("ascii")
 
 
 def _lines(heard: bytearray) -> list[bytes]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from contract.batch import ClockState
+from edge_agent.shell import delivery
 from tests.servers import Mosquitto, free_port, wait_until
 from tests.system.delivery_rig import GATEWAY, ROOT, Gateway, SetClock, SmallCollector, states_of
 
@@ -94,8 +95,8 @@ def test_a_restart_delivers_what_the_run_before_kept(broker: Mosquitto, tmp_path
 def test_live_data_flow_while_a_backlog_drains(broker: Mosquitto, tmp_path: Path) -> None:
     with Gateway(tmp_path, free_port(), spool={"commit_interval_s": 0.05}) as gateway:
         for first in range(0, 400, 5):
-            _feed(gateway, first, 5)
             rows = sum(gateway.status()["spool"]["rows"].values())
+            _feed(gateway, first, 5)
             wait_until(lambda rows=rows: sum(gateway.status()["spool"]["rows"].values()) > rows, 10, "a commit")  # type: ignore[misc]  # a bound default
         before = dict(gateway.ledger)
     with SmallCollector(broker.port) as collector, Gateway(tmp_path, broker.port) as gateway:
@@ -245,3 +246,15 @@ def test_two_gateways_with_one_name_are_named(broker: Mosquitto, tmp_path: Path)
             lambda: first.metric("session_takeovers") + second.metric("session_takeovers") > 0,
             20, f"{GATEWAY} is taken over",
         )  # fmt: skip
+
+
+def test_many_readings_do_not_wait_for_the_interval(
+    broker: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "FULL_READINGS", 100)
+    slow = {"commit_interval_s": 60}
+    with SmallCollector(broker.port) as collector, Gateway(tmp_path, broker.port, spool=slow) as gateway:
+        wait_until(gateway.is_connected, 10, "connected")
+        _feed(gateway, 1, 1000)
+        wait_until(lambda: len(collector.stored()) >= 950, 20, "all but what does not fill a commit")
+        assert not gateway.metric("readings_dropped")

@@ -248,6 +248,24 @@ def test_a_wrong_configuration_ends_run_with_its_place(tmp_path: Path) -> None:
     assert "did you mean 'gateway'" in done.stderr
 
 
+def test_a_broken_configuration_stops_no_gateway_and_is_told(tmp_path: Path, board: ScriptedServer) -> None:
+    agent = AgentProcess(tmp_path, tcp_board(board.port, mqtt={"host": "127.0.0.1", "port": free_port()}))
+    with running(agent):
+        wait_until(lambda: board.reads, 10, "a poll")
+        assert agent.cli("status")[1]["config_problem"] is None
+    agent.config_file.write_text(agent.config_file.read_text("utf-8").replace('"line": "t"', '"line": "u"'), "utf-8")
+    before = board.reads
+    with running(agent):
+        wait_until(lambda: board.reads > before, 10, "a poll by the last good configuration")
+        code, status = agent.cli("status")
+        assert code != 0
+        assert f"{agent.config_file}:1:" in status["config_problem"]
+        assert "Configuration file WRONG, the last good one goes on" in agent.run("status").stdout
+        assert agent.cli("read", "board")[1]["ok"] is True
+    assert "configuration wrong, the last good one goes on" in agent.log.read_text("utf-8")
+    assert agent.run("check").returncode == 3
+
+
 class Centre:
     """The other side of the broker: sends signed commands, collects answers."""
 

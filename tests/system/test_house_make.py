@@ -97,7 +97,7 @@ def test_make_test_runs_servers_lint_and_every_test(clone: Path) -> None:
         ".venv/bin/ruff format --check .",
         ".venv/bin/mypy",
         ".venv/bin/lint-imports",
-        ".venv/bin/python -m pytest",
+        ".venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder",
     ]
 
 

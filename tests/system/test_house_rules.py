@@ -13,14 +13,14 @@ import pytest
 CONFTEST = Path(__file__).resolve().parents[1] / "conftest.py"
 
 
-def _run_suite(tmp_path: Path, folder: str, source: str) -> subprocess.CompletedProcess[str]:
+def _run_suite(tmp_path: Path, folder: str, source: str, *options: str) -> subprocess.CompletedProcess[str]:
     tests = tmp_path / "tests"
     (tests / folder).mkdir(parents=True)
     shutil.copy(CONFTEST, tests)
     (tests / folder / "test_sample.py").write_text(source, "utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = system: real servers\naddopts = --allow-unix-socket\n")
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q"],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *options],
         cwd=tmp_path,
         env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST")},
         capture_output=True,
@@ -50,6 +50,23 @@ def test_nothing_is_skipped(tmp_path: Path, kind: str) -> None:
     assert done.returncode in (1, 2), done.stdout
     assert "a test may not be skipped" in done.stdout
     assert " skipped" not in done.stdout.splitlines()[-1]
+
+
+PARALLEL = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+
+
+@pytest.mark.parametrize("kind", ["skip call", "expected failure that passes", "skipped module", "empty parameters"])
+def test_nothing_is_skipped_by_workers_either(tmp_path: Path, kind: str) -> None:
+    done = _run_suite(tmp_path, "unit", SKIPS[kind], *PARALLEL)
+    assert done.returncode in (1, 2), done.stdout
+    assert "a test may not be skipped" in done.stdout
+    assert " skipped" not in done.stdout.splitlines()[-1]
+
+
+def test_workers_close_the_network_too(tmp_path: Path) -> None:
+    done = _run_suite(tmp_path, "unit", OPEN_A_SOCKET, *PARALLEL)
+    assert done.returncode == 1
+    assert "SocketBlockedError" in done.stdout
 
 
 def test_a_passing_suite_passes(tmp_path: Path) -> None:

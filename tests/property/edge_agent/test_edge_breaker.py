@@ -73,7 +73,9 @@ def test_one_answer_closes_it_and_few_failures_never_open_it(answers: list[bool]
 
 
 @given(
-    intervals=st.lists(st.sampled_from([0.5, 1.0, 5.0, 7.0, 60.0]), min_size=1, max_size=4, unique=True),
+    intervals=st.lists(
+        st.sampled_from([0.0001, 0.001, 0.01, 0.5, 1.0, 5.0, 7.0, 60.0]), min_size=1, max_size=4, unique=True
+    ),
     delays=st.lists(st.floats(0.0, 20.0), min_size=1, max_size=60),
 )
 def test_deadlines_keep_their_phase_whatever_the_delays(intervals: list[float], delays: list[float]) -> None:

@@ -81,6 +81,7 @@ class RecordingDesk:
 
     items: list[Received] = field(default_factory=list)
     onlines: list[tuple[str, Online]] = field(default_factory=list)
+    metas: list[tuple[str, Meta]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     ticks: list[int] = field(default_factory=list)
     failure: Exception | None = None
@@ -96,6 +97,9 @@ class RecordingDesk:
     def online(self, gateway: str, online: Online, received_ms: int) -> None:
         assert received_ms > 0
         self.onlines.append((gateway, online))
+
+    def described(self, gateway: str, meta: Meta) -> None:
+        self.metas.append((gateway, meta))
 
     def connected(self, now_ms: int) -> None:
         self.calls.append(f"connected {now_ms > 0}")

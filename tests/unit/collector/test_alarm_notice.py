@@ -17,6 +17,10 @@ ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 RULES = {rule.rule: rule for rule in load_rules()}
 WARDS = {"w1": "Phường Diên Hồng"}
 MINUTE_MS = 60_000
+NAMES: dict[str, dict[Language, str]] = {
+    "air-1/do": {"en": "Dissolved oxygen", "vi": "Oxy hòa tan"},
+    "air-1/do_2": {"en": "Second probe", "vi": "Đầu dò thứ hai"},
+}
 
 
 def notice(
@@ -48,7 +52,7 @@ def notice(
 
 
 def message(of: Notice, language: Language, *cabinets: Cabinet) -> Message:
-    return render(of, RULES[of.rule], cabinets or (cabinet(1),), WARDS, ZONE, language)
+    return render(of, RULES[of.rule], cabinets or (cabinet(1),), WARDS, ZONE, language, NAMES)
 
 
 def test_a_loss_in_vietnamese_as_the_crew_reads_it() -> None:
@@ -112,7 +116,7 @@ def test_a_silent_gateway_says_unknown_and_never_that_power_is_lost(language: La
 
 def test_the_fleet_s_message_names_no_cabinet() -> None:
     told = notice(rule="gateway-offline", name=FLEET_NAME, facts={"fleet": "7/10"})
-    text = render(told, RULES["gateway-offline"], (), WARDS, ZONE, "en")
+    text = render(told, RULES["gateway-offline"], (), WARDS, ZONE, "en", NAMES)
     assert text.title == f"NO CONTACT WITH 7/10 GATEWAYS: network or collector, power state UNKNOWN [{text.tag}]"
     assert text.body.splitlines() == [
         "NO CONTACT WITH 7/10 GATEWAYS: network or collector, power state UNKNOWN · since 20:00 (12 min)",
@@ -165,3 +169,34 @@ def test_both_languages_have_every_text() -> None:
     for key in keys:
         assert TEXTS.text(key, "en")
         assert TEXTS.text(key, "vi")
+
+
+def _threshold(values: str, points: str) -> Notice:
+    return notice(rule="overvoltage", facts={"values": values, "points": points, "limit": "4 mg/l"})
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "OVERVOLTAGE L3 254.5 V, Dissolved oxygen 3.2 mg/l, Second probe 3.9 mg/l"),
+        ("vi", "QUÁ ÁP L3 254.5 V, Oxy hòa tan 3.2 mg/l, Đầu dò thứ hai 3.9 mg/l"),
+    ],
+)
+def test_a_threshold_names_points_as_people_do(language: Language, words: str) -> None:
+    of = _threshold("L3 254.5 V, do 3.2 mg/l, do_2 3.9 mg/l", "meter-1/u3 air-1/do air-1/do_2")
+    told = message(of, language)
+    assert told.body.startswith(words)
+    assert words.partition(" ")[2].partition("L3")[2] in told.body.splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("values", "points"),
+    [
+        ("do 3.2 mg/l", "air-2/do"),  # a gateway that never described itself
+        ("do 3.2 mg/l", ""),  # raised before points stood in the facts
+        ("do 3.2 mg/l", "air-1/do air-1/do_2"),
+        ("do_2 3.2 mg/l", "air-1/do"),
+    ],
+)
+def test_a_point_without_a_name_goes_by_its_key(values: str, points: str) -> None:
+    assert values in message(_threshold(values, points), "vi").body

@@ -27,6 +27,12 @@ def test_a_batch_is_evaluated_and_then_waits_for_the_store(parts: EngineParts) -
     assert parts.saved[0][0] == [("gw-1", "m1", "meter")]
 
 
+def test_the_desk_learns_what_a_gateway_has(parts: EngineParts) -> None:
+    parts.describe()
+    assert [gateway for gateway, _ in parts.desk.metas] == ["gw-1"]
+    assert parts.desk.metas[0][1].devices
+
+
 @pytest.mark.parametrize("tail", ["up/live", "up/event", "up/history"])
 def test_each_topic_is_a_channel(parts: EngineParts, tail: str) -> None:
     parts.send(tail, batch_payload())

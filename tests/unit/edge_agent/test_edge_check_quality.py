@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from config.agent import AgentConfig
 from config.loader import load_text
 from contract.reading import Cause, Quality
-from edge_agent.app import read_device
 from edge_agent.cli.commands import edge_agent
 from edge_agent.shell.devices import build_fleet
+from edge_agent.shell.read_now import read_device
 from tests.unit.edge_agent.virtual_agent import MemoryBus, MemoryDriver, VirtualClock
 
 AGENT = """\

@@ -19,7 +19,6 @@ from config.loader import load_document
 from contract.lights import Calendar
 from contract.reading import Block
 from drivers.errors import UnsupportedError
-from edge_agent.app import read_device
 from edge_agent.cli import status_page
 from edge_agent.cli.commands import edge_agent
 from edge_agent.cli.exit_codes import MEANINGS, ExitCode
@@ -28,6 +27,7 @@ from edge_agent.cli.words import TEXTS
 from edge_agent.shell.broker_problem import BrokerProblem
 from edge_agent.shell.configuration import load_config
 from edge_agent.shell.control import ControlError, socket_path
+from edge_agent.shell.read_now import read_device
 
 EXAMPLES = Path(__file__).parents[3] / "config" / "examples"
 GOLDEN = "01 04 04 43 67 af 55 e2 10"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from edge_agent.shell import control
 from edge_agent.shell.control import AgentRunningError, ControlError, ControlServer, ask
 from edge_agent.shell.service import ServiceNotifier
 from edge_agent.shell.sole_agent import SoleAgent
@@ -54,6 +55,62 @@ def test_one_line_each_way_for_its_own_user_only(tmp_path: Path) -> None:
     with_server(path, talk)
     assert not path.exists()
     assert ask(path, {}, 1.0) is None
+
+
+def test_a_slow_answer_is_announced_and_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "STILL_HERE_S", 0.005)
+    path = tmp_path / "control.sock"
+
+    async def scenario() -> tuple[dict[str, Any] | None, list[str]]:
+        measured, told = asyncio.Event(), list[str]()
+        loop = asyncio.get_running_loop()
+
+        async def slow(request: dict[str, Any]) -> dict[str, Any]:
+            await measured.wait()
+            return {"asked": request}
+
+        def waiting() -> None:
+            told.append("waits")
+            loop.call_soon_threadsafe(measured.set)
+
+        server = ControlServer(path, slow)
+        await server.open()
+        try:
+            return await asyncio.to_thread(ask, path, {"op": "read"}, 5.0, waiting), told
+        finally:
+            await server.close()
+
+    assert asyncio.run(scenario()) == ({"asked": {"op": "read"}}, ["waits"])
+
+
+def test_who_asked_and_went_leaves_no_work_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "STILL_HERE_S", 0.005)
+    path = tmp_path / "control.sock"
+
+    async def scenario() -> None:
+        begun, given_up = asyncio.Event(), asyncio.Event()
+
+        async def endless(_: dict[str, Any]) -> dict[str, Any]:
+            begun.set()
+            try:
+                await asyncio.get_running_loop().create_future()
+                return {}
+            finally:
+                given_up.set()
+
+        server = ControlServer(path, endless)
+        await server.open()
+        try:
+            _, writer = await asyncio.open_unix_connection(str(path))
+            writer.write(b'{"op":"read"}\n')
+            await begun.wait()
+            writer.close()
+            async with asyncio.timeout(5):
+                await given_up.wait()
+        finally:
+            await server.close()
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize(

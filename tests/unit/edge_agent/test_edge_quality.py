@@ -269,3 +269,23 @@ def test_a_meter_that_shows_zero_for_a_moment_books_nothing() -> None:
     run_virtual(clock, run_for(365, poller.run(), refinement.run(), lies()))
     assert sum(value for _, value, _ in told.of("energy_rise_60s") if isinstance(value, float)) == 3.0
     assert refinement.counted("meter") == {"unchanged": 0, "late": 0, "refused_counts": 6}
+
+
+def test_who_reads_now_is_told_of_warm_up_and_maintenance() -> None:
+    clock = VirtualClock()
+    device, _ = memory_device(clock, [T])
+    device = configured(device, warm_up_s=30.0)
+    board = UpkeepBoard((Switch("io/di8", frozenset({"meter"})),))
+    refinement, _, told = build(clock, device, board)
+    begun_ms = clock.monotonic_ms()
+    refinement.found(device)
+
+    def causes(after_ms: int) -> Mapping[str, Cause]:
+        at_ms = begun_ms + after_ms
+        block = Block(device="meter", observed_at_ms=at_ms, keys=("t",), values=(1.0,), monotonic_ms=at_ms)
+        return refinement.glance(device, block).causes
+
+    assert (causes(29_999), causes(30_000)) == ({"t": Cause.WARM_UP}, {})
+    board.seen("io/di8", True)
+    assert causes(30_000) == {"t": Cause.MAINTENANCE}
+    assert told == []

@@ -12,6 +12,7 @@ import pytest
 from contract.batch import ClockState, Gone, Priority
 from contract.codec import decode_batch, stamped
 from contract.reading import Block, Cause, Value
+from edge_agent.core import delivery_batches
 from edge_agent.core.clock_hold import SavedClock
 from edge_agent.core.delivery import Request
 from edge_agent.core.delivery_batches import gone_row, held_rows_of, placed_row, rows_of, waiting_body
@@ -439,6 +440,22 @@ def test_a_commit_of_many_readings_is_split_below_the_size_that_a_collector_acce
     assert sum(batch.reading_count() for batch in batches) == sum(row.readings for row in rows) == 40 * 30 * 60
     assert len({batch.seq for batch in batches}) == len(rows)
     assert max(len(row.body) for row in rows) > 100_000
+
+
+def test_rows_are_cut_to_size_before_they_are_made(disk: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the sizes of the blocks, none is lost, none is cut, and their order stays."""
+    monkeypatch.setattr(delivery_batches, "MAX_READINGS", 100)
+    blocks = [
+        Block(
+            device=f"dev-{number}", observed_at_ms=T0_MS, keys=tuple(f"p{key}" for key in range(size)),
+            values=(7,) * size,
+        )
+        for number, size in enumerate([1, 60, 60, 140, 5, 100, 1])
+    ]  # fmt: skip
+    rows = list(rows_of(blocks, rank=Rank.NORMAL, clock=ClockState.SYNCED, numbering=disk.live, born_ms=T0_MS))
+    assert [row.readings for row in rows] == [61, 60, 140, 5, 100, 1]
+    assert [device for row in rows for device in orjson.loads(row.body)["d"]] == [f"dev-{n}" for n in range(7)]
+    assert len({row.identity for row in rows}) == len(rows)
 
 
 def test_a_waiting_batch_is_valid_before_the_time_is_known() -> None:

@@ -124,3 +124,66 @@ def test_a_scenario_points_at_a_quantity_that_is_not_there(world: World, tmp_pat
         load_scenario(file, world)
     (problem,) = found.value.problems
     assert (problem.line, problem.column) == (2, 39)
+
+
+SERIAL = """\
+lines:
+  - {id: bus, kind: rtu}
+  - {id: air, kind: instrument, instruments: [{id: pms, model: plantower-pms5003, values: {pm2_5: 10}}]}
+  - {id: sdi, kind: instrument, instruments: [{id: soil, model: sdi12-soil}]}
+devices:
+  - {id: ph, kind: instrument, model: generic-ph-orp, line: bus, unit: 1}
+"""
+
+
+@pytest.fixture
+def serial(tmp_path: Path) -> World:
+    file = tmp_path / "serial.yaml"
+    file.write_text(SERIAL, "utf-8")
+    return World(load_config(file), 0.0)
+
+
+def _pm2_5(world: World, now_s: float) -> int:
+    instrument = world.instruments["air"]["pms"]
+    instrument.simulated_s = now_s
+    return int.from_bytes(instrument.frame(invalid=False)[12:14], "big")
+
+
+def test_an_instrument_that_is_not_modbus_drifts_and_stands_still(serial: World) -> None:
+    _act(serial, 60.0, do="drift", device="pms", quantity="pm2_5", per_minute=5.0, for_s=120)
+    assert [_pm2_5(serial, now_s) for now_s in (60.0, 120.0, 180.0, 600.0)] == [10, 15, 20, 20]
+    _act(serial, 600.0, do="flat", device="pms", quantity="pm2_5")
+    _act(serial, 600.0, do="set", device="pms", quantity="pm2_5", value=90)
+    assert _pm2_5(serial, 900.0) == 20
+    instrument = serial.instruments["air"]["pms"]
+    assert instrument.measuring() == {"values": dict(instrument.values), "drifting": ["pm2_5"], "flat": ["pm2_5"]}
+    assert instrument.values["pm2_5"] == 90.0
+    _act(serial, 900.0, do="recover", device="pms")
+    assert _pm2_5(serial, 900.0) == 90
+
+
+def test_one_action_reaches_devices_of_all_lines(serial: World) -> None:
+    _act(serial, 0.0, do="fault", device="*", fault="silent", for_s=60)
+    assert serial.instruments["air"]["pms"].named.keys() == {"silent"}
+    assert serial.stations["ph"].faults.keys() == {"silent"}
+    _act(serial, 1.0, do="clear_fault", device="*")
+    assert (serial.instruments["air"]["pms"].named, serial.stations["ph"].faults) == ({}, {})
+    _act(serial, 1.0, do="missing", device="*", share=0.25)
+    assert (serial.instruments["sdi"]["soil"].faults.missing, serial.stations["ph"].missing) == (0.25, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("device", "fault"),
+    [
+        ("pms", "wrong_unit"),
+        ("soil", "wrong_function"),
+        ("pms", "exception"),
+        ("soil", "disconnect"),
+        ("ph", "sentinel"),
+    ],
+)
+def test_a_fault_that_its_protocol_cannot_have_is_refused(serial: World, device: str, fault: str) -> None:
+    with pytest.raises(ActionError, match=f"'{fault}' has no meaning") as found:
+        _act(serial, 0.0, do="fault", device=["ph", device], fault=fault)
+    assert found.value.key == "fault"
+    assert serial.stations["ph"].faults == {}
