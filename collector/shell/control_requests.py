@@ -102,6 +102,12 @@ class StatusRequest(Selected):
     """Ask what lamps do and what calendars gateways run by; of all cabinets if none is named."""
 
 
+class NightsRequest(Selected):
+    """Ask what cabinets do in the coming nights, by the calendar that they run by."""
+
+    nights: Annotated[int, Field(ge=1, le=400)] = 1
+
+
 class PublishRequest(Selected):
     """Give a calendar to the gateways of the chosen cabinets.
 
