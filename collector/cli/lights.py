@@ -246,8 +246,7 @@ def _order(
         not_after_ms = min(not_after_ms, until_ms)
     away = TEXTS.text("away", time=clock(not_after_ms, zone, now_ms))
     show_plan(plan, what_of({"op": op, "arguments": arguments}, zone, now_ms), away)
-    if plan["cabinets"]:
-        confirm(len(plan["cabinets"]), yes_count)
+    confirm(len(plan["cabinets"]), yes_count)
     order = asking.once("order", op=op, fingerprint=plan["fingerprint"], **facts, **selection)
     follow(asking, order, wait=wait, as_json=as_json)
 

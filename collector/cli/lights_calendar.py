@@ -118,8 +118,7 @@ def publish(file: Path, reason: str, first: int | None, yes_count: int | None, *
     selection = selected(options)
     touched = asking.ask("plan", operation="calendar", **selection)
     show_plan(touched, TEXTS.text("what_calendar", name=found.name or file.name), TEXTS.text("away_calendar"))
-    if touched["cabinets"]:
-        confirm(len(touched["cabinets"]), yes_count)
+    confirm(len(touched["cabinets"]), yes_count)
     answer = asking.once(
         "publish",
         calendar=json.loads(found.model_dump_json(exclude_defaults=True)),
@@ -186,8 +185,7 @@ def rollback(reason: str, yes_count: int | None, **options: Any) -> None:
     selection = selected(options)
     touched = asking.ask("plan", operation="calendar", **selection)
     show_plan(touched, TEXTS.text("what_rollback"), TEXTS.text("away_calendar"))
-    if touched["cabinets"]:
-        confirm(len(touched["cabinets"]), yes_count)
+    confirm(len(touched["cabinets"]), yes_count)
     answer = asking.once("rollback", reason=reason, fingerprint=touched["fingerprint"], **selection)
     _told(answer, "rolled_back", as_json=as_json)
 

@@ -87,7 +87,9 @@ def client_of(options: dict[str, Any]) -> Asking:
     if socket_file is None:
         config = load_config(config_file)
         socket_file = config.commands.socket or config.state_dir / SOCKET_NAME
-    return Asking(socket_file)
+    asking = Asking(socket_file)
+    click.get_current_context().call_on_close(asking.close)
+    return asking
 
 
 class Asking:
@@ -111,6 +113,10 @@ class Asking:
         if "error" in answer:
             raise refusal(answer)
         return answer
+
+    def close(self) -> None:
+        """End the connection."""
+        self._client.close()
 
     def once(self, do: str, **facts: Any) -> dict[str, Any]:
         """Ask with a token, and once more if the answer was lost: it is not done twice."""

@@ -15,7 +15,7 @@ import click
 from collector.cli.lights_options import Asking, clock
 from collector.cli.lights_refusals import REFUSALS
 from collector.cli.lights_texts import TEXTS
-from collector.cli.options import EXIT_FINDING, Failure
+from collector.cli.options import EXIT_FINDING, Failure, RefusedFailure
 from collector.cli.table import print_table, printable
 from config.language import cells
 
@@ -51,8 +51,11 @@ def confirm(count: int, yes_count: int | None) -> None:
     """Return if the operator has named the count.
 
     Raises:
+        RefusedFailure: There is nothing to do; exit code 7.
         Failure: Another count, or no terminal to ask at.
     """
+    if not count:
+        raise RefusedFailure(TEXTS.text("nothing_to_touch"))
     if yes_count is not None:
         if yes_count != count:
             raise Failure(TEXTS.text("count_differs", count=count, given=yes_count))

@@ -56,6 +56,10 @@ REFUSALS: Final = Texts(
             "lịch dài {bytes} byte, gateway chỉ nhận {most}: hãy bớt ngày",
         ),
         "no_too_many_nights": ("at most {most} cabinet nights at once", "nhiều nhất {most} đêm-tủ một lần"),
+        "no_bad_request": (
+            "the collector does not understand the request ({where}: {why}): are both of one version?",
+            "bộ thu thập không hiểu yêu cầu ({where}: {why}): hai bên có cùng phiên bản không?",
+        ),
         "no_busy": ("the collector is busy: try again", "bộ thu thập đang bận: hãy thử lại"),
         "no_not_kept": (
             "the collector cannot write it down, so it did nothing: {why}",

@@ -16,7 +16,7 @@ Names = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=160)], ...
 Token = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 """Drawn by who asks: a request that comes again, since its answer was lost, is not done twice."""
 Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
-Seconds = Annotated[float, Field(gt=0, le=31 * 86_400)]
+Seconds = Annotated[float, Field(gt=0, le=1e9)]
 
 
 class _Request(BaseModel):
