@@ -15,6 +15,7 @@ _COMMANDS: Final = {
     "run": "collector.cli.run:run",
     "check": "collector.cli.check:check",
     "alarms": "collector.cli.alarms:alarms",
+    "lights": "collector.cli.lights:lights",
     "rules": "collector.cli.rules:rules",
     "query": "collector.cli.query:query",
     "gateways": "collector.cli.status:gateways",

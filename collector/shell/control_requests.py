@@ -16,7 +16,7 @@ Names = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=160)], ...
 Token = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 """Drawn by who asks: a request that comes again, since its answer was lost, is not done twice."""
 Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
-Seconds = Annotated[float, Field(gt=0, le=31 * 86_400)]
+Seconds = Annotated[float, Field(gt=0, le=1e9)]
 
 
 class _Request(BaseModel):
@@ -100,6 +100,12 @@ class AuditRequest(ListRequest):
 
 class StatusRequest(Selected):
     """Ask what lamps do and what calendars gateways run by; of all cabinets if none is named."""
+
+
+class NightsRequest(Selected):
+    """Ask what cabinets do in the coming nights, by the calendar that they run by."""
+
+    nights: Annotated[int, Field(ge=1, le=400)] = 1
 
 
 class PublishRequest(Selected):

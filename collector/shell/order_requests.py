@@ -162,7 +162,11 @@ class OrderRequests:
         request = read_request(body, PlanRequest)
         user = self.user(account, request.operation, {})
         patience_s = self._config.patience_s
-        return self.told(self.plan_for(request, user), user) | {"patience_s": patience_s}
+        return self.told(self.plan_for(request, user), user) | {
+            "patience_s": patience_s,
+            "timezone": self.city.place.timezone,
+            "now_ms": self._service.now_ms(),
+        }
 
     def _order(self, body: dict[str, Any], account: str) -> dict[str, Any]:
         request = read_request(body, OrderRequest)
@@ -225,11 +229,14 @@ class OrderRequests:
         orders = [
             self._service.book.order(order.id) or order for order in self._service.store.recent_orders(request.limit)
         ]
-        return {"orders": [_summary(order) for order in orders]}
+        return {"orders": [_summary(order) for order in orders], "timezone": self.city.place.timezone}
 
     def _audit(self, body: dict[str, Any], _account: str) -> dict[str, Any]:
         request = read_request(body, AuditRequest)
-        told: dict[str, Any] = {"entries": self._service.store.audit(request.limit)}
+        told: dict[str, Any] = {
+            "entries": self._service.store.audit(request.limit),
+            "timezone": self.city.place.timezone,
+        }
         return told | ({"broken": self._service.store.broken_link()} if request.check else {})
 
     def _status(self, body: dict[str, Any], _account: str) -> dict[str, Any]:
@@ -237,7 +244,11 @@ class OrderRequests:
         cabinets: Sequence[Cabinet] = self.city.cabinets
         if request.everything or request.criteria().named():
             cabinets = self.chosen(request)
-        return {"cabinets": [self._cabinet_status(cabinet) for cabinet in cabinets], "now_ms": self._service.now_ms()}
+        return {
+            "cabinets": [self._cabinet_status(cabinet) for cabinet in cabinets],
+            "timezone": self.city.place.timezone,
+            "now_ms": self._service.now_ms(),
+        }
 
     def _cabinet_status(self, cabinet: Cabinet) -> dict[str, Any]:
         at_ms, values = self._seen.values(cabinet.gateway)
@@ -253,6 +264,8 @@ class OrderRequests:
 
     def _order_told(self, order: Order) -> dict[str, Any]:
         return _summary(order) | {
+            "timezone": self.city.place.timezone,
+            "now_ms": self._service.now_ms(),
             "answers": [
                 {
                     "gateway": answer.gateway,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from collector.shell.command_store import AuditEntry, Permit
 from collector.shell.control_requests import (
     ContinueRequest,
     ListRequest,
+    NightsRequest,
     PublishRequest,
     RollbackRequest,
     StatusRequest,
@@ -27,9 +29,11 @@ from collector.shell.metrics import Metrics
 from collector.shell.order_requests import OrderRequests
 from collector.shell.own_evidence import OwnEvidence
 from collector.shell.want_store import Rollout, Version, WantStore
-from config.city import Cabinet
+from config.agent import Place
+from config.city import Cabinet, City
+from config.loader import load_document
 from contract.codec import encode
-from contract.lights import Calendar, HolidaysError, expand, lighting_day
+from contract.lights import Calendar, HolidaysError, expand, lighting_day, plan
 from contract.topics import GatewayTopics
 from contract.want import MAX_WANT_BYTES, Desired, Want, WantReport, desired_hash, signed_want
 
@@ -37,6 +41,8 @@ EVIDENCE_INTERVAL_MS: Final = 30_000
 """Alarms hear everything again this often: no evidence is no evidence of an end."""
 OFFER_INTERVAL_MS: Final = 600_000
 """A want that a connected gateway has not answered is published again this often: a broker may have lost it."""
+MAX_NIGHTS: Final = 1_000
+"""Cabinets times nights of one answer: each takes the sun's times to be computed, and other requests wait."""
 _log = structlog.get_logger("collector.wants")
 
 
@@ -70,6 +76,7 @@ class WantDesk:
         self._zone = ZoneInfo(requests.city.place.timezone)
         self._bodies: dict[str, Calendar] = {}
         self._running: dict[str, Calendar] = {}
+        self._files: dict[Path, Calendar] = {}
         self._told_ms = 0
         self._offered_ms = 0
         self._learn_running()
@@ -79,6 +86,7 @@ class WantDesk:
         service.handle("wants", self._status)
         service.handle("versions", self._versions)
         service.handle("version", self._version)
+        service.handle("nights", self._nights)
         service.each_pass(self._pass)
 
     def heard_want(self, gateway: str, report: WantReport, received_ms: int) -> None:
@@ -175,8 +183,8 @@ class WantDesk:
         now_ms = self._service.now_ms()
         calendar = self._usable(request.calendar, now_ms)
         digest = desired_hash(Desired(calendar=calendar))
-        plan = self._requests.checked(request, request.fingerprint, user)
-        gateways = [target.gateway for target in plan.targets]
+        touched = self._requests.checked(request, request.fingerprint, user)
+        gateways = [target.gateway for target in touched.targets]
         self._requests.spend(user, account, len(gateways), "publish")
         version_number, rollout_number = self._store.next_numbers()
         now, held = _stages(gateways, request.first)
@@ -206,7 +214,7 @@ class WantDesk:
         self._store.publish(entry=entry, token=request.token, version=version, wants=wants, held=held, rollout=rollout)
         self._bodies[digest] = calendar
         self._now_wanted(wants, user.name)
-        return self._rollout_told(rollout) | {"published": now, "refused": dict(plan.refused)}
+        return self._rollout_told(rollout) | {"published": now, "refused": dict(touched.refused)}
 
     def _usable(self, data: dict[str, Any], now_ms: int) -> Calendar:
         """Return a calendar as gateways get it.
@@ -236,9 +244,9 @@ class WantDesk:
         if again is not None:
             return self._rollout_told(again)
         now_ms = self._service.now_ms()
-        plan = self._requests.checked(request, request.fingerprint, user)
+        touched = self._requests.checked(request, request.fingerprint, user)
         goals: dict[str, tuple[int, str]] = {}
-        for gateway in (target.gateway for target in plan.targets):
+        for gateway in (target.gateway for target in touched.targets):
             current = self._wanted.get(gateway)
             if current is not None and current.version != OWN_FILE:
                 earlier = before(self._store.history(gateway), current)
@@ -295,7 +303,10 @@ class WantDesk:
             )
         held = self._store.held()
         names = {version.version: version.name for version in self._store.versions(1_000)}
-        return {"gateways": [self._gateway_told(gateway, held, names) for gateway in gateways]}
+        return {
+            "gateways": [self._gateway_told(gateway, held, names) for gateway in gateways],
+            "timezone": self._requests.city.place.timezone,
+        }
 
     def _gateway_told(self, gateway: str, held: Mapping[str, int], names: Mapping[int, str]) -> dict[str, Any]:
         wanted, reported = self._wanted.get(gateway), self._reported.get(gateway)
@@ -331,6 +342,7 @@ class WantDesk:
         for want in self._wanted.values():
             used[want.version] = used.get(want.version, 0) + 1
         return {
+            "timezone": self._requests.city.place.timezone,
             "versions": [
                 {
                     "version": version.version,
@@ -341,7 +353,7 @@ class WantDesk:
                     "gateways": used.get(version.version, 0),
                 }
                 for version in self._store.versions(request.limit)
-            ]
+            ],
         }
 
     def _version(self, body: dict[str, Any], _account: str) -> dict[str, Any]:
@@ -358,6 +370,47 @@ class WantDesk:
             "reason": version.reason,
             "at_ms": version.at_ms,
         }
+
+    def _nights(self, body: dict[str, Any], _account: str) -> dict[str, Any]:
+        request = read_request(body, NightsRequest)
+        cabinets = [cabinet for cabinet in self._requests.chosen(request) if cabinet.is_switched]
+        if len(cabinets) * request.nights > MAX_NIGHTS:
+            raise Refused("too_many_nights", most=MAX_NIGHTS)
+        city = self._requests.city
+        first_day = lighting_day(city.place.timezone, self._service.now_ms())
+        return {
+            "timezone": city.place.timezone,
+            "cabinets": [
+                {"id": cabinet.id, "street": cabinet.street, **self._planned(cabinet, first_day, request.nights)}
+                for cabinet in cabinets
+            ],
+        }
+
+    def _planned(self, cabinet: Cabinet, first_day: date, nights: int) -> dict[str, Any]:
+        calendar = self._running.get(cabinet.gateway) or self._of_file(cabinet)
+        if calendar is None:
+            return {"calendar": None, "nights": []}
+        planned = plan(calendar, place_of(self._requests.city, cabinet), first_day, nights)
+        return {
+            "calendar": calendar.name,
+            "nights": [
+                {
+                    "day": night.day.isoformat(),
+                    "program": night.program,
+                    "rule": night.rule,
+                    "steps": [[step.start_ms, step.end_ms, step.level, step.dim] for step in night.steps],
+                }
+                for night in planned
+            ],
+        }
+
+    def _of_file(self, cabinet: Cabinet) -> Calendar | None:
+        file = cabinet.calendar or self._requests.city.calendar
+        if file is None:
+            return None
+        if file not in self._files:
+            self._files[file] = load_document(file, Calendar)
+        return self._files[file]
 
     # --- sending ---
 
@@ -410,6 +463,13 @@ class WantDesk:
 
     def _rollout_told(self, rollout: Rollout) -> dict[str, Any]:
         return {"rollout": rollout.id, "version": rollout.version, "held": list(rollout.held)}
+
+
+def place_of(city: City, cabinet: Cabinet) -> Place:
+    """Return where a cabinet stands; the middle of the city if the inventory does not say."""
+    if cabinet.place is None:
+        return city.place
+    return Place(latitude=cabinet.place.latitude, longitude=cabinet.place.longitude, timezone=city.place.timezone)
 
 
 def _stages(gateways: Sequence[str], first: int | None) -> tuple[list[str], tuple[str, ...]]:

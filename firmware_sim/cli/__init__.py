@@ -11,11 +11,11 @@ import click
 
 from config.click_words import translate_click
 from config.language import LANGUAGES, process_language
+from firmware_sim.cli.city import city
+from firmware_sim.cli.options import shared_options
 from firmware_sim.cli.texts import TEXTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from firmware_sim.scenario import Timed
 
 EXIT_NOT_OPEN: Final = 1
@@ -23,14 +23,6 @@ EXIT_CONFIG: Final = 3
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _HELP = {"help_option_names": ["-h", "--help"]}
-
-
-def _shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command --json and, as every command takes it at its end too, --lang."""
-    command = click.option("--json", "as_json", is_flag=True, help=TEXTS.text("json_help"))(command)
-    return click.option("--lang", type=click.Choice(LANGUAGES), expose_value=False, help=TEXTS.text("lang_help"))(
-        command
-    )
 
 
 def _fail_config(error: Exception, *, as_json: bool) -> None:
@@ -67,7 +59,7 @@ def main() -> None:
 @click.option("--control", type=_FILE, help=TEXTS.text("control_help"))
 @click.option("--ready-file", type=_FILE, help=TEXTS.text("ready_file_help"))
 @click.option("--journal", type=_FILE, help=TEXTS.text("journal_help"))
-@_shared_options
+@shared_options
 def run(
     *,
     config: Path,
@@ -146,7 +138,7 @@ async def _serve(simulator: Any, ready_file: Path | None, *, as_json: bool) -> N
 @click.argument("socket", type=_FILE)
 @click.argument("do")
 @click.argument("facts", nargs=-1, metavar="[KEY=VALUE]...")
-@_shared_options
+@shared_options
 def control(*, socket: Path, do: str, facts: tuple[str, ...], as_json: bool) -> None:
     """Send one command to a running simulator."""
     from firmware_sim.cli.control import SocketSilentError, command_of, send
@@ -179,7 +171,7 @@ def scenario() -> None:
 @scenario.command(help=TEXTS.text("check_help"))
 @click.argument("file", type=_FILE)
 @click.option("--config", type=_FILE, help=TEXTS.text("config_help"))
-@_shared_options
+@shared_options
 def check(*, file: Path, config: Path | None, as_json: bool) -> None:
     """Check a scenario."""
     from config.errors import ConfigErrors
@@ -200,7 +192,7 @@ def check(*, file: Path, config: Path | None, as_json: bool) -> None:
 
 @scenario.command(help=TEXTS.text("show_help"))
 @click.argument("file", type=_FILE)
-@_shared_options
+@shared_options
 def show(*, file: Path, as_json: bool) -> None:
     """Print a time line."""
     from config.errors import ConfigErrors
@@ -231,3 +223,6 @@ def _row(step: Timed) -> list[str]:
     where = ", ".join(target) if isinstance(target, tuple | list) else str(target)
     event = str(facts.pop("do"))
     return [f"{step.at_s:g}", event, where, " ".join(f"{key}={value}" for key, value in facts.items())]
+
+
+main.add_command(city)

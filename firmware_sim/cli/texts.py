@@ -55,6 +55,56 @@ TEXTS: Final = Texts(
             "Simulator configuration to hold the scenario against.",
             "Cấu hình giả lập để đối chiếu với kịch bản.",
         ),
+        "city_help": (
+            "Write a city into an empty folder: configurations of simulator, centre and every gateway.",
+            "Ghi một thành phố vào thư mục trống: cấu hình của trình giả lập, trung tâm và mọi gateway.",
+        ),
+        "cabinets_help": (
+            "Lighting cabinets; everything else in proportion.",
+            "Số tủ chiếu sáng; phần còn lại theo tỷ lệ.",
+        ),
+        "seed_help": ("The same seed gives the same city.", "Cùng hạt giống thì cùng một thành phố."),
+        "out_help": ("The folder.", "Thư mục."),
+        "alley_lamps_help": ("Lamps on small cabinets of alleys.", "Số đèn ngõ hẻm trên các tủ nhỏ."),
+        "signals_help": ("Traffic signals.", "Số tủ đèn tín hiệu giao thông."),
+        "warnings_help": (
+            "Warning lights, seven of ten on the sun.",
+            "Số trụ đèn cảnh báo, bảy trên mười trụ dùng năng lượng mặt trời.",
+        ),
+        "first_port_help": (
+            "TCP port of the first gateway's devices; the others follow.",
+            "Cổng TCP của thiết bị ở gateway thứ nhất; các gateway khác tiếp theo.",
+        ),
+        "mqtt_port_help": ("Port of the broker on this machine.", "Cổng của broker trên máy này."),
+        "fast_help": (
+            "Seconds between polls of fast points; normal ones at five times it.",
+            "Số giây giữa hai lần đọc điểm nhanh; điểm thường thì gấp năm lần.",
+        ),
+        "account_help": (
+            "Account of the operating system that may command at the centre; yours if not told.",
+            "Tài khoản hệ điều hành được ra lệnh ở trung tâm; nếu không nêu thì là tài khoản của bạn.",
+        ),
+        "not_empty": (
+            "{out} is not empty: name a new folder, or empty it first",
+            "{out} không trống: hãy chọn thư mục mới hoặc làm trống nó trước",
+        ),
+        "ports_end": (
+            "{count} gateways need as many ports from {first} on, and the last port is 65535: lower --first-port",
+            "{count} gateway cần chừng ấy cổng kể từ {first}, mà cổng cuối là 65535: hãy giảm --first-port",
+        ),
+        "not_written": ("cannot write {out}: {reason}", "không ghi được {out}: {reason}"),
+        "city_written": (
+            (
+                "{out}: {gateways} gateways: {cabinets} lighting cabinets on {streets} streets with {lamps} lamps, "
+                "{alley_cabinets} of alleys with {alley_lamps}, {signals} traffic signals, {warnings} warning lights "
+                "({solar} on the sun)"
+            ),
+            (
+                "{out}: {gateways} gateway: {cabinets} tủ chiếu sáng trên {streets} đường với {lamps} đèn, "
+                "{alley_cabinets} tủ ngõ hẻm với {alley_lamps} đèn, {signals} tủ tín hiệu giao thông, {warnings} trụ "
+                "cảnh báo ({solar} dùng pin mặt trời)"
+            ),
+        ),
         "ready_rtu": (
             "line {id}: {path}, {baud} baud, {parity}{stop_bits}",
             "đường truyền {id}: {path}, {baud} baud, {parity}{stop_bits}",

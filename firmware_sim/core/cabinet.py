@@ -110,6 +110,8 @@ class Cabinet:
             self.supply.end_disturbances(self._now_s)
             if not self.board_powered():
                 self.relay.open_all()
+            # What the change makes of lamps and earth current begins here, not at the next look.
+            self._step(self._now_s)
         self._step(max(self._now_s, now_s))
         if any(self.relay.linked) and self.board_powered():
             self.relay.follow(self.inputs())

@@ -141,7 +141,7 @@ class Circuit:
         steady_lit_s, steady_warm_s = self._steady.advance(elapsed_s, share)
         energy = (self._capacitor_va(voltage) + self._tap_va(voltage)) * elapsed_s
         energy += self._energy_vas(self._alive() - self._cyclers(), voltage, steady_lit_s, steady_warm_s)
-        if self._cyclers():
+        if self.cycling_lamps:
             energy += self._energy_vas(self._cyclers(), voltage, *self._cycling.advance(elapsed_s, share))
         for number, record in self.records.items():
             power_w = self.lamp_power_w(number, voltage)

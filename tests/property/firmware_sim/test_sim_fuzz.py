@@ -9,11 +9,12 @@ from firmware_sim.core.cabinet import DEFAULT_INPUTS, Cabinet, CabinetDesign
 from firmware_sim.core.codec import Request, TcpFramer, crc16, pack_rtu, pack_tcp, parse_rtu
 from firmware_sim.core.counter import Counter
 from firmware_sim.core.faults import FAULT_NAMES, Fault
-from firmware_sim.core.lamps import CircuitDesign
+from firmware_sim.core.lamps import Circuit, CircuitDesign
 from firmware_sim.core.noise import Noise
 from firmware_sim.core.sdm630 import Sdm630
 from firmware_sim.core.server import Device
 from firmware_sim.core.station import Station
+from firmware_sim.core.supply import Disturbance
 from firmware_sim.core.waveshare import WaveshareRelayD
 from firmware_sim.core.wire import LineTiming, RtuWire
 
@@ -123,13 +124,28 @@ def test_a_line_survives_any_bytes_at_any_time(writes: list[tuple[float, bytes]]
     assert request.pdu == ask[1:-2]
 
 
+EVENTS = (
+    "on", "off", "mains", "dark", "phase", "fuse", "breaker", "tap", "low", "flash", "cycle", "sag", "cut", "leak",
+    "behind", "bypass",
+)  # fmt: skip
 events = st.lists(
     st.tuples(
         st.floats(0.0, 900.0),
-        st.sampled_from(("on", "off", "mains", "dark", "phase", "fuse", "breaker", "tap", "low", "flash")),
+        st.sampled_from(EVENTS),
     ),
     max_size=30,
 )
+
+
+def happen_to_circuit(circuit: Circuit, event: str) -> None:
+    if event == "cycle":
+        circuit.let_cycle(3 - circuit.cycling_lamps)
+    elif event == "cut":
+        circuit.cut_lamps = 5 - circuit.cut_lamps
+    elif event == "leak":
+        circuit.leak_ma = 400.0 - circuit.leak_ma
+    else:
+        circuit.tap_w = 500.0 - circuit.tap_w
 
 
 def happen(one: Cabinet, event: str) -> None:
@@ -145,6 +161,12 @@ def happen(one: Cabinet, event: str) -> None:
         one.breaker_closed = not one.breaker_closed
     elif event == "tap":
         one.extra_load_w[0] = 500.0 - one.extra_load_w[0]
+    elif event in {"cycle", "cut", "leak", "behind"}:
+        happen_to_circuit(one.circuits["1"], event)
+    elif event == "sag":
+        one.supply.disturbed[0] = Disturbance(0.5, one.now_s + 30.0)
+    elif event == "bypass":
+        one.contactors[0] = "sound" if one.contactors[0] == "bypassed" else "bypassed"
     elif event == "low":
         one.supply.voltage_v[0] = 170.0
     else:
@@ -184,5 +206,5 @@ def test_what_has_no_voltage_draws_nothing(steps: list[tuple[float, str]]) -> No
         for phase in range(3):
             if one.load_v(phase) == 0.0:
                 assert state.load_va[phase] == 0j
-        if not one.contactor_closed(1):
+        if not one.contactor_closed(1) and one.contactors[0] == "sound":
             assert not any(circuit.lit for circuit in one.circuits.values())

@@ -25,6 +25,8 @@ EXTRAS = {
     "tests": ("dev",),
     "bench": ("dev",),
 }
+# Folder: extras that an installation may lack, if whoever imports from them says so to the user.
+OPTIONAL = {"contract": ("collector",)}
 
 
 def _declared(extras: tuple[str, ...]) -> set[str]:
@@ -50,17 +52,31 @@ def _imported(source: str) -> set[str]:
     return modules
 
 
+def _guarded(source: str) -> set[str]:
+    """Give the top-level modules whose import stands alone under `try` with an answer to ImportError."""
+    modules: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Try) and any(
+            isinstance(handler.type, ast.Name) and handler.type.id == "ImportError" for handler in node.handlers
+        ):
+            modules |= _imported("\n".join(map(ast.unparse, node.body)))
+    return modules
+
+
 @pytest.mark.parametrize("folder", EXTRAS)
 def test_every_import_is_declared(folder: str) -> None:
     declared = _declared(EXTRAS[folder])
+    optional = _declared((*EXTRAS[folder], *OPTIONAL.get(folder, ())))
     distributions = packages_distributions()
     undeclared: list[str] = []
     for path in sorted((ROOT / folder).rglob("*.py")):
         # A test may import its neighbour: pytest puts its folder on the path.
         neighbours = {neighbour.stem for neighbour in path.parent.glob("*.py")}
-        for module in sorted(_imported(path.read_text("utf-8")) - sys.stdlib_module_names - OURS - neighbours):
+        source = path.read_text("utf-8")
+        guarded = _guarded(source)
+        for module in sorted(_imported(source) - sys.stdlib_module_names - OURS - neighbours):
             names = {canonicalize_name(name) for name in distributions.get(module, [module])}
-            if not names & declared:
+            if not names & (optional if module in guarded else declared):
                 undeclared.append(f"{path.relative_to(ROOT)}: {module} ({', '.join(sorted(names))})")
     assert not undeclared, f"not in pyproject.toml for {folder}:\n" + "\n".join(undeclared)
 
@@ -68,3 +84,9 @@ def test_every_import_is_declared(folder: str) -> None:
 def test_imports_are_found_wherever_they_stand() -> None:
     source = "import a.b\nfrom c.d import e\nfrom . import f\ndef g():\n    import h\n"
     assert _imported(source) == {"a", "c", "h"}
+
+
+def test_an_import_is_optional_only_with_an_answer_to_its_lack() -> None:
+    answered = "try:\n    import a\nexcept ImportError as error:\n    raise Told from error\n"
+    ignored = "try:\n    import b\nexcept OSError:\n    pass\nimport c\n"
+    assert _guarded(answered + ignored) == {"a"}

@@ -1,0 +1,85 @@
+"""Why the collector refuses a request, or a command did not end well: its fixed words, in both languages."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from config.language import Texts
+
+REFUSALS: Final = Texts(
+    {
+        # What the collector refuses, by its fixed words.
+        "no_unknown_account": (
+            "the account '{account}' is no user in 'commands.users' of the collector's configuration",
+            "tài khoản '{account}' không có trong 'commands.users' của cấu hình bộ thu thập",
+        ),
+        "no_not_your_operation": (
+            "user '{user}' may not do this: '{operation}' is not among the operations",
+            "người dùng '{user}' không được làm việc này: thiếu quyền '{operation}'",
+        ),
+        "no_unknown_name": ("no {kind} '{name}'{nearest}", "không có {kind} '{name}'{nearest}"),
+        "nearest": ("; did you mean {names}?", "; có phải {names}?"),
+        "kind_cabinet": ("cabinet", "tủ"),
+        "kind_street": ("street", "đường"),
+        "kind_ward": ("ward", "phường/xã"),
+        "kind_feeder": ("feeder", "lộ cấp điện"),
+        "kind_tag": ("tag", "nhãn"),
+        "no_nothing_to_touch": ("there is nothing to do there", "không có gì để làm ở đó"),
+        "no_changed_since": (
+            "the inventory changed since it was shown: look again",
+            "danh mục đã thay đổi sau khi hiển thị: hãy xem lại",
+        ),
+        "no_too_many": (
+            "too many commands within a minute: again in {wait_s} s",
+            "quá nhiều lệnh trong một phút: thử lại sau {wait_s} giây",
+        ),
+        "no_too_many_open": ("{most} orders are under way: wait", "{most} lệnh đang thực hiện: hãy chờ"),
+        "no_until_out_of_range": (
+            "the end must lie at least a minute and at most {days} days ahead",
+            "giờ kết thúc phải cách ít nhất một phút và nhiều nhất {days} ngày",
+        ),
+        "no_no_such_order": ("there is no order {order}", "không có lệnh {order}"),
+        "no_no_such_rollout": ("there is no rollout {rollout}", "không có đợt {rollout}"),
+        "no_no_such_version": ("there is no version {version}", "không có phiên bản {version}"),
+        "no_nothing_held": ("nothing is held in rollout {rollout}", "không còn gateway nào chờ trong đợt {rollout}"),
+        "no_nothing_to_roll_back": (
+            "none of these gateways was given a calendar by the centre",
+            "chưa gateway nào trong số này được trung tâm giao lịch",
+        ),
+        "no_first_not_applied": (
+            "{count} of the first gateways have not applied it ({gateways}); see `calendar status`, or --regardless",
+            "{count} gateway đầu chưa áp dụng ({gateways}); xem `calendar status`, hoặc dùng --regardless",
+        ),
+        "no_bad_calendar": ("the calendar is wrong at {where}: {why}", "lịch sai tại {where}: {why}"),
+        "no_calendar_too_long": (
+            "the calendar makes {bytes} bytes, at most {most} go to a gateway: name fewer dates",
+            "lịch dài {bytes} byte, gateway chỉ nhận {most}: hãy bớt ngày",
+        ),
+        "no_too_many_nights": ("at most {most} cabinet nights at once", "nhiều nhất {most} đêm-tủ một lần"),
+        "no_bad_request": (
+            "the collector does not understand the request ({where}: {why}): are both of one version?",
+            "bộ thu thập không hiểu yêu cầu ({where}: {why}): hai bên có cùng phiên bản không?",
+        ),
+        "no_busy": ("the collector is busy: try again", "bộ thu thập đang bận: hãy thử lại"),
+        "no_not_kept": (
+            "the collector cannot write it down, so it did nothing: {why}",
+            "bộ thu thập không ghi được nên chưa làm gì: {why}",
+        ),
+        "no_other": ("refused: {code} {facts}", "bị từ chối: {code} {facts}"),
+        # Why a command did not end well, by the fixed words of gateways and of ours.
+        "why_gateway_away": ("the gateway was away", "gateway mất liên lạc"),
+        "why_no_answer": ("sent, and nothing was told of it", "đã gửi nhưng không có hồi âm"),
+        "why_no_key": ("no command key", "không có khóa lệnh"),
+        "why_permit": ("a work permit holds it", "đang có phiếu công tác"),
+        "why_local_override": ("selector in manual", "khóa chọn ở tay"),
+        "why_did_not_close": ("contactor did not close", "công tắc tơ không đóng"),
+        "why_did_not_open": ("contactor did not open (welded?)", "công tắc tơ không mở (dính?)"),
+        "why_line_open": ("closed, but no current: fuse or cable", "đã đóng nhưng không có dòng: cầu chì hoặc cáp"),
+        "why_meter_silent": ("the meter does not answer", "công tơ không trả lời"),
+        "why_bad_signature": ("the key at the gateway differs", "khóa tại gateway khác"),
+        "why_no_command_key": ("the gateway has no command key", "gateway chưa có khóa lệnh"),
+        "why_clock_not_synchronised": ("the gateway's clock is not set", "đồng hồ gateway chưa đúng giờ"),
+        "why_other_connection": ("it reconnected meanwhile", "gateway vừa kết nối lại"),
+        "why_older_than_last_accepted": ("a newer command came first", "lệnh mới hơn đã đến trước"),
+    }
+)
