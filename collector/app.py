@@ -27,7 +27,7 @@ from collector.shell.ingest import Ingest
 from collector.shell.lights_centre import LightsCentre, MakeLights
 from collector.shell.metrics import Metrics
 from collector.shell.records import Records, open_records
-from collector.shell.store_queue import StoreQueue
+from collector.shell.store_queue import Pending, StoreQueue
 from collector.shell.store_writer import StoreWriter
 from collector.shell.stores import Store
 from config.collector import CollectorConfig, SqliteStore
@@ -50,6 +50,15 @@ class MakeDesk(Protocol):
     """Makes the alarm desk once the broker can be published to."""
 
     def __call__(self, *, publish: Callable[[str, bytes | None], None]) -> Desk:
+        """Return a desk that has not started."""
+
+
+class MakeLightsDesk(Protocol):
+    """Makes what judges the lights around the alarm desk."""
+
+    def __call__(
+        self, inner: Desk, *, put: Callable[[Pending], bool], metrics: Metrics, now_ms: Callable[[], int]
+    ) -> Desk:
         """Return a desk that has not started."""
 
 
@@ -91,6 +100,7 @@ class Collector:
         store: Store,
         make_desk: MakeDesk,
         make_lights: MakeLights | None = None,
+        make_lights_desk: MakeLightsDesk | None = None,
         now_ms: Callable[[], int] | None = None,
     ) -> None:
         """Open the files and wire the parts; nothing runs before `run`.
@@ -101,6 +111,7 @@ class Collector:
             store: Closed by the collector.
             make_desk: Makes the alarm desk.
             make_lights: Makes what commands the lights; None: nobody commands them from here.
+            make_lights_desk: Makes what judges the lights; None: nobody does.
             now_ms: The wall clock in milliseconds since 1970 UTC.
 
         Raises:
@@ -135,6 +146,8 @@ class Collector:
         self._confirmer = heard.confirmer = Confirmer(broker=self.broker, root=root, metrics=metrics)
         self._queue = StoreQueue(max_batches=config.limits.store_batches)
         self._desk = make_desk(publish=self.broker.publish_retained)
+        if make_lights_desk is not None:
+            self._desk = make_lights_desk(self._desk, put=self._queue.put, metrics=metrics, now_ms=now_ms)
         self.lights: LightsCentre | None = None
         if make_lights is not None:
             self.lights = heard.lights = make_lights(

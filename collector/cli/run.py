@@ -39,12 +39,18 @@ def run(config_file: Path, verbose: bool) -> None:
     evidence = OwnEvidence()
     centres: list[LightsCentre] = []
 
+    def rolled_out(gateway: str) -> Calendar | None:
+        return centres[0].calendar_of(gateway) if centres else None
+
     def make_desk(*, publish: Callable[[str, bytes | None], None]) -> Desk:
-        return _desk(setup, publish, evidence, lambda gateway: centres[0].calendar_of(gateway) if centres else None)
+        return _desk(setup, publish, evidence, rolled_out)
 
     def make_lights(**parts: Any) -> LightsCentre:
         centres.append(LightsCentre(config=config, city=setup.city, evidence=evidence, **parts))
         return centres[0]
+
+    def make_lights_desk(inner: Desk, **parts: Any) -> Desk:
+        return _lights_desk(setup, inner, evidence, rolled_out, parts)
 
     try:
         collector = Collector(
@@ -53,6 +59,7 @@ def run(config_file: Path, verbose: bool) -> None:
             store=open_store(config),
             make_desk=make_desk,
             make_lights=make_lights,
+            make_lights_desk=make_lights_desk,
         )
     except AlreadyRunningError as error:
         raise RefusedFailure(text("already_running", path=config.state_dir)) from error
@@ -83,3 +90,16 @@ def _desk(
         own_evidence=evidence,
         rolled_out=rolled_out,
     )
+
+
+def _lights_desk(
+    setup: Setup,
+    inner: Desk,
+    evidence: OwnEvidence,
+    rolled_out: Callable[[str], Calendar | None],
+    parts: dict[str, Any],
+) -> Desk:
+    from collector.shell.lights_desk import LightsDesk, Plans
+
+    plans = Plans(setup.city, rolled_out)
+    return LightsDesk(inner, state_dir=setup.config.state_dir, city=setup.city, plans=plans, evidence=evidence, **parts)

@@ -27,7 +27,7 @@ from config.collector import CrewChannels
 from config.loader import load_document
 from config.rules import Rule
 from contract import lights
-from contract.lights import Calendar, lamps_due
+from contract.lights import Calendar
 from contract.state import Meta, Online
 from contract.topics import alarm_topic
 
@@ -318,15 +318,19 @@ class Schedules:
 
     def lamps_due(self, cabinet: Cabinet, at_ms: int) -> bool | None:
         """Return whether a cabinet's lamps are due at a time; None without a schedule."""
+        calendar = self.calendar_of(cabinet)
+        return None if calendar is None else lights.lamps_due(calendar, self.place_of(cabinet), at_ms)
+
+    def calendar_of(self, cabinet: Cabinet) -> Calendar | None:
+        """Return the calendar that a cabinet's gateway runs by, as far as the centre knows; None: there is none."""
         calendar = self._rolled_out(cabinet.gateway)
         file = cabinet.calendar or self._default
-        if calendar is None and file is None:
-            return None
-        place = self._place
-        if cabinet.place is not None:
-            place = Place(
-                latitude=cabinet.place.latitude, longitude=cabinet.place.longitude, timezone=self._place.timezone
-            )
-        if calendar is not None:
-            return lights.lamps_due(calendar, place, at_ms)
-        return None if file is None else lamps_due(self._schedules[file], place, at_ms)
+        if calendar is not None or file is None:
+            return calendar
+        return self._schedules[file]
+
+    def place_of(self, cabinet: Cabinet) -> Place:
+        """Return where a cabinet stands, else the city's middle; on the city's clocks."""
+        if cabinet.place is None:
+            return self._place
+        return Place(latitude=cabinet.place.latitude, longitude=cabinet.place.longitude, timezone=self._place.timezone)
