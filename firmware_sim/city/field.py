@@ -35,13 +35,13 @@ _WIRING: Final[dict[str, list[tuple[str, str]]]] = {
         ("battery_ok", "battery_ok"),
     ],
 }
-_ANALOG: Final[list[tuple[str, float, float, str, str]]] = [
-    # signal, its value at 4 mA and at 20 mA, the gateway's name and unit
-    ("leak_ma", 0.0, 3000.0, "leak_ma", "mA"),
-    ("pilot_v", 0.0, 30.0, "pilot_v", "V"),
-    ("lux", 0.0, 2000.0, "lux", "lx"),
-    ("temperature_c", -20.0, 80.0, "temperature", "°C"),
-    ("battery_v", 0.0, 16.0, "battery_v", "V"),
+_ANALOG: Final[list[tuple[str, float, float, str, str, float]]] = [
+    # signal, its value at 4 mA and at 20 mA, the gateway's name and unit, how much of that the signal's unit is
+    ("leak_ma", 0.0, 3000.0, "leakage", "A", 0.001),
+    ("pilot_v", 0.0, 30.0, "pilot_voltage", "V", 1.0),
+    ("lux", 0.0, 2000.0, "illuminance", "lx", 1.0),
+    ("temperature_c", -20.0, 80.0, "temperature", "°C", 1.0),
+    ("battery_v", 0.0, 16.0, "battery_voltage", "V", 1.0),
 ]
 _UNDER_RANGE: Final = 0.0125
 """Of the span: the 3.8 mA to which a sound transducer goes below its range. A loop that is broken has 0 mA."""
@@ -126,7 +126,7 @@ def _simulated_devices(site: Site) -> list[Document]:
     if has_analog_inputs(site):
         channels = {
             number: {"signal": signal, "low": low, "high": high}
-            for number, (signal, low, high, _, _) in enumerate(_ANALOG, start=1)
+            for number, (signal, low, high, *_) in enumerate(_ANALOG, start=1)
         }
         devices.append({"kind": "waveshare-analog-input-8", "line": line, "unit": ANALOG, "channels": channels})
     if site.reporting:
@@ -181,17 +181,23 @@ def gateway_devices(site: Site) -> list[Document]:
 
 def _analog_inputs() -> Document:
     adjust = {}
-    for number, (_, low, high, _, unit) in enumerate(_ANALOG, start=1):
-        scale = (high - low) / 16.0
-        least = low - _UNDER_RANGE * (high - low)
-        adjust[f"ai{number}"] = {"scale": scale, "offset": low - 4.0 * scale, "unit": unit, "low": least}
+    for number, (_, least, most, _, unit, factor) in enumerate(_ANALOG, start=1):
+        low, high = least * factor, most * factor
+        scale = (high - low) / 0.016
+        under = low - _UNDER_RANGE * (high - low)
+        adjust[f"ai{number}"] = {
+            "scale": round(scale, 6),
+            "offset": round(low - 0.004 * scale, 6),
+            "unit": unit,
+            "low": round(under, 6),
+        }
     return {
         "id": "analog",
         "profile": "waveshare-analog-input-8",
         "line": "bus",
         "unit": ANALOG,
         "points": list(adjust),
-        "names": {f"ai{number}": name for number, (_, _, _, name, _) in enumerate(_ANALOG, start=1)},
+        "names": {f"ai{number}": name for number, (_, _, _, name, _, _) in enumerate(_ANALOG, start=1)},
         "adjust": adjust,
     }
 
@@ -210,7 +216,7 @@ def _lighting(site: Site) -> Document:
             # Electronic drivers may be dimmed as soon as they burn.
             circuit.update({"dimmer": "dimmer/level", "full_power_before_dim_s": 0})
         circuits.append(circuit)
-    senses = {"lux": "analog/lux"} if has_analog_inputs(site) else {}
+    senses = {"lux": "analog/illuminance"} if has_analog_inputs(site) else {}
     if "photocell_dark" in dict(wiring(site)):
         senses["photocell"] = "relay/photocell_dark"
     return {

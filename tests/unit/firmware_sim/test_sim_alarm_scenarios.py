@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-import firmware_sim
 from firmware_sim.core.codec import Request
 from firmware_sim.scenario import load_config, load_scenario, time_line
+from firmware_sim.scenarios import FOLDER
 from firmware_sim.world import World
 
-FOLDER = Path(firmware_sim.__file__).parent / "scenarios"
 METER, RELAY, ANALOG = 1, 2, 3
 NOON_S = 68_400.0
 """The morning after: 12:16."""

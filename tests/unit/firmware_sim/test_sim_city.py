@@ -121,6 +121,26 @@ def test_gateways_inventory_and_field_tell_the_same_lamps(city: Path) -> None:
     assert lit >= SMALL.cabinets
 
 
+def test_the_gateway_makes_of_a_loop_what_the_transducer_made_of_the_quantity(city: Path) -> None:
+    world = World(load_config(city / "simulator.yaml"), 0.0)
+    cabinet = world.cabinets["c-001"]
+    cabinet.earth_leak_ma, cabinet.daylight, cabinet.temperature_c = 150.0, 0.001, 41.5
+    agent = yaml.safe_load((city / "gateways" / "gw-001" / "agent.yaml").read_text(encoding="utf-8"))
+    (device,) = [one for one in agent["devices"] if one["id"] == "analog"]
+    analog = world.stations["c-001/analog"].device
+    found = {}
+    for number, (key, name) in enumerate(device["names"].items()):
+        (word,) = analog.read_words(4, number, 1, 0.0)
+        found[name] = word * 1e-6 * device["adjust"][key]["scale"] + device["adjust"][key]["offset"]
+    assert found == {
+        "leakage": pytest.approx(0.150, abs=2e-4),
+        "pilot_voltage": pytest.approx(12.0, abs=2e-3),
+        "illuminance": pytest.approx(min(cabinet.lux(), 2000.0), abs=0.2),
+        "temperature": pytest.approx(41.5, abs=0.01),
+        "battery_voltage": pytest.approx(13.6, abs=2e-3),
+    }
+
+
 def test_what_is_never_switched_has_no_relay_that_may_be_written(city: Path) -> None:
     inventory = load_document(city / "city.yaml", City)
     watched = [cabinet for cabinet in inventory.cabinets if not cabinet.is_switched]
