@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
@@ -84,4 +85,10 @@ def named_holidays(
 def _listed(known: set[str], name: str) -> list[str]:
     """Return some names for whoever wrote one that is none: similar ones first, substitutes of one year left out."""
     plain = [each for each in known if "(" not in each]
-    return sorted(plain, key=lambda each: (name.casefold() not in each.casefold(), len(each), each))[:_LISTED]
+    return sorted(plain, key=lambda each: (_bare(name) not in _bare(each), len(each), each))[:_LISTED]
+
+
+def _bare(name: str) -> str:
+    """Return a name without case and accents, as people type it in a hurry."""
+    letters = unicodedata.normalize("NFD", name.casefold().replace("đ", "d"))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))

@@ -148,4 +148,4 @@ def test_a_schedule_file_tells_every_mistake_with_its_line() -> None:
 
 def test_clock_times_in_yaml_need_no_quotes() -> None:
     read = load_text("periods:\n  - {on: 18:45, off: 22:00:30}\n", Path("s.yaml"), Calendar)
-    assert read.periods[0].off.at == "22:00:30"
+    assert read.all_programs[0].periods[0].off.at == "22:00:30"
