@@ -72,8 +72,7 @@ def test_the_photocell_moves_nothing_else(sensors: Sensors) -> None:
     for written in (fixed, evening, without):
         for minutes in range(-60, 800, 7):
             assert now(minutes, sensors, written) == now(minutes, Sensors(), written)
-    assert now(400, sensors) == now(400, Sensors())
-    assert now(400, sensors).level == 67
+    assert (now(400, sensors).level, now(400, sensors).reason) == (67, "program")
 
 
 def test_the_photocell_leaves_another_period_alone() -> None:
