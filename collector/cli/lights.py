@@ -24,6 +24,7 @@ from collector.cli.lights_options import (
     socket_options,
 )
 from collector.cli.lights_orders import confirm, follow, show_order, show_plan, what_of
+from collector.cli.lights_report import relamp, report
 from collector.cli.lights_texts import TEXTS
 from collector.cli.lights_view import show_nights, show_status
 from collector.cli.options import EXIT_FINDING, lang_option
@@ -37,6 +38,8 @@ def lights() -> None:
 
 
 lights.add_command(calendar)
+lights.add_command(report)
+lights.add_command(relamp)
 
 
 @lights.command(help=TEXTS.text("help_status"))

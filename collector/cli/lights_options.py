@@ -21,7 +21,7 @@ from collector.shell.control_socket import ControlClient, ControlError
 from collector.shell.lights_centre import SOCKET_NAME
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-USUAL_SOCKET: Final = Path("/run/lamplighter-collector/control.sock")
+USUAL_SOCKET: Final = Path("/run/lamplighter/control.sock")
 _UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _KINDS: Final = (
     ("cabinet", "cabinets"),

@@ -60,6 +60,15 @@ REFUSALS: Final = Texts(
             "the collector does not understand the request ({where}: {why}): are both of one version?",
             "bộ thu thập không hiểu yêu cầu ({where}: {why}): hai bên có cùng phiên bản không?",
         ),
+        "no_nothing_chosen": (
+            "say which lamps: names, or all, not both",
+            "hãy nói rõ đèn nào: theo tên, hoặc tất cả, không dùng cả hai",
+        ),
+        "no_override_needs": (
+            "an override needs a level, an end and a reason",
+            "lệnh tạm thời cần mức sáng, giờ kết thúc và lý do",
+        ),
+        "no_permit_needs": ("a work permit needs a reason", "phiếu công tác cần lý do"),
         "no_busy": ("the collector is busy: try again", "bộ thu thập đang bận: hãy thử lại"),
         "no_not_kept": (
             "the collector cannot write it down, so it did nothing: {why}",

@@ -60,7 +60,10 @@ class ControlSocket:
             finally:
                 os.umask(before)
             if group is not None:
-                os.chown(path, -1, grp.getgrnam(group).gr_gid)
+                wanted = grp.getgrnam(group).gr_gid
+                # In a folder with the set-group-id bit it has its group already, and no right to change it is needed.
+                if path.stat().st_gid != wanted:
+                    os.chown(path, -1, wanted)
                 path.chmod(0o660)
             self._listener.listen(MAX_CONNECTIONS)
             self._listener.settimeout(0.5)

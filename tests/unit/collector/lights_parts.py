@@ -29,7 +29,10 @@ from contract.want import Want, WantReport, desired_hash
 
 NOW_MS = 1_798_722_000_000
 ALL = ("switch", "permit", "calendar")
-CALENDAR = {"name": "evening", "programs": [{"id": "p", "periods": [{"on": {"at": "sunset"}, "off": {"at": "23:00"}}]}]}
+CALENDAR: dict[str, Any] = {
+    "name": "evening",
+    "programs": [{"id": "p", "periods": [{"on": {"at": "sunset"}, "off": {"at": "23:00"}}]}],
+}
 
 
 def cabinet(number: int, **more: Any) -> Cabinet:

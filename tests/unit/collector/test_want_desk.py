@@ -14,7 +14,7 @@ from contract.lights import lamps_due
 from contract.want import want_signature_agrees
 from tests.unit.collector.lights_parts import CALENDAR, NOW_MS, Parts
 
-LATER: dict[str, Any] = CALENDAR | {
+LATER = CALENDAR | {
     "programs": [{"id": "p", "periods": [{"on": {"at": "sunset"}, "off": {"at": "02:00"}}]}]
 }
 TET = CALENDAR | {
