@@ -80,7 +80,7 @@ def test_a_preview_is_a_line_a_night_and_exceptions_name_their_rule(run: Run) ->
     lines = done.output.splitlines()
     assert len(lines) == 6
     assert re.search(r"2027-02-02 +usual +17:\d\d-22:30 100 % +22:30-06:\d\d 67 %", lines[1])
-    assert re.search(r"2027-02-05 +all \(tet\) +17:\d\d-06:\d\d 100 %", lines[3])
+    assert re.search(r"2027-02-04 +all \(tet\) +17:\d\d-06:\d\d 100 %", lines[3])
 
 
 def test_a_picture_shows_every_night_its_levels_and_the_suns_curves(run: Run, tmp_path: Path) -> None:
