@@ -83,7 +83,9 @@ def preview(
         from collector.core.calendar_picture import picture
 
         try:
-            picture_file.write_text(picture(planned, place, f"{found.name or file.name} · {cabinet or ''}"), "utf-8")
+            picture_file.write_text(
+                picture(planned, place, " · ".join(filter(None, (found.name or file.name, cabinet)))), "utf-8"
+            )
         except OSError as error:
             raise Failure(CALENDAR_TEXTS.text("write_failed", file=picture_file, error=error.strerror)) from error
         click.echo(CALENDAR_TEXTS.text("picture_written", file=picture_file), err=True)

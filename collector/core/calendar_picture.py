@@ -55,8 +55,11 @@ def picture(nights: Sequence[Night], place: Located, title: str) -> str:
         f'<text x="{LEFT:.0f}" y="20" font-size="15" fill="{_TEXT}">{escape(title)}</text>',
         f'<rect x="{LEFT}" y="{TOP}" width="{HOUR_WIDTH * HOURS}" height="{height * len(nights):.2f}" fill="{_DARK}"/>',
     ]
+    # Smoothed edges would let the dark shine through between the rows.
+    parts.append('<g shape-rendering="crispEdges">')
     for number, night in enumerate(nights):
         parts += _row(night, zone, TOP + number * height, height)
+    parts.append("</g>")
     parts += _grid(bottom)
     parts += _sun_curves(nights, place, zone, height)
     parts += _days(nights, height)

@@ -89,7 +89,7 @@ def test_a_picture_shows_every_night_its_levels_and_the_suns_curves(run: Run, tm
     assert done.exit_code == 0, done.output
     nights = json.loads(done.stdout)
     root = ET.fromstring((tmp_path / "out.svg").read_text("utf-8"))  # noqa: S314 - our own file
-    shapes = list(root)
+    shapes = list(root.iter())
     lit = [shape for shape in shapes if shape.get("fill") == "#ffd43b" and float(shape.get("y", "0")) < 1100]
     steps = sum(len(night["steps"]) for night in nights)
     # Beside the nights stand two levels of the legend.
