@@ -129,7 +129,7 @@ class Centre:
     def wait_online(self, count: int) -> None:
         def online() -> bool:
             told = self.json("lights", "status")
-            return sum(cabinet["online"] for cabinet in told["cabinets"]) >= count
+            return bool(sum(cabinet["online"] for cabinet in told["cabinets"]) >= count)
 
         wait_until(online, 20, f"{count} gateways online")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,7 +120,7 @@ def test_the_same_request_again_is_the_same_order(parts: Parts) -> None:
     ],
 )
 def test_what_may_not_be_is_refused_and_nothing_is_sent(
-    parts: Parts, account: str, facts: dict[str, object], error: str
+    parts: Parts, account: str, facts: dict[str, Any], error: str
 ) -> None:
     parts.online("gw-1")
     assert parts.order(account, **facts)["error"] == error
