@@ -99,6 +99,7 @@ def _first_believed(readings: Sequence[Reading], greatest_w: float) -> int:
     """Return the first reading from which the next goes on: the very first may be the one that lies."""
     for index in range(len(readings) - 1):
         (at_ms, at_wh), (next_ms, next_wh) = readings[index], readings[index + 1]
-        if 0 <= next_wh - at_wh <= _limit_wh(next_ms - at_ms, greatest_w):
+        limit_wh = _limit_wh(next_ms - at_ms, greatest_w)
+        if 0 <= next_wh - at_wh <= limit_wh or _rolled_over(at_wh, next_wh, limit_wh) is not None:
             return index
     return 0

@@ -15,7 +15,7 @@ DAY_S = 86_400
 ON_S = 18 * 3600
 """Dusk and dawn of every night, seconds of the day, so that the test's own plan needs no astronomy."""
 OFF_S = 29 * 3600
-EPOCH_S = 1_798_675_200
+EPOCH_S = 1_798_736_400
 """2027-01-01 00:00 in UTC+7."""
 NOMINAL_V = 230.0
 
