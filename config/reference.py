@@ -24,7 +24,12 @@ FILES: Final[tuple[tuple[str, str, tuple[Any, ...]], ...]] = (
     ("agent.yaml", "One gateway: `edge-agent check` tells what is wrong with it.", (AgentConfig,)),
     ("collector.yaml", "The centre: `collector check` tells what is wrong with it.", (CollectorConfig,)),
     ("city.yaml", "The inventory that `city_file` of the collector names.", (City,)),
-    ("schedule.yaml", "When lamps are due; `schedule_file` names it.", (Calendar,)),
+    (
+        "schedule.yaml",
+        "When lamps burn; `schedule_file` of a gateway and `calendar_file` of the inventory name it. How it is written:\n"
+        "[lights](lights.md).",
+        (Calendar,),
+    ),
     (
         "Device profiles",
         "One type of device a file; those we ship stand in `config/profiles/`.",

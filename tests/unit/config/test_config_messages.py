@@ -66,6 +66,7 @@ SAMPLES = [
     _sample(ROOT / "examples" / "collector.yaml", CollectorConfig),
     _sample(ROOT / "examples" / "city.yaml", City),
     _sample(ROOT / "examples" / "schedule.yaml", Calendar),
+    _sample(ROOT / "examples" / "calendar.yaml", Calendar),
     _sample(ROOT / "profiles" / "eastron-sdm630.yaml", Profile),
     *(
         _sample(path, _rule_model(path))
