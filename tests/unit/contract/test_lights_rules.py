@@ -16,7 +16,7 @@ from config.language import ENVIRONMENT_VARIABLE, LANGUAGES, Language
 from config.loader import load_text
 from config.texts import TEXTS
 from contract.codec import decode, encode
-from contract.lights import Calendar, HolidaysError, calendar_hash, expand, lit_circuits, plan, resolve
+from contract.lights import Calendar, HolidaysError, Moment, Period, calendar_hash, expand, lit_circuits, plan, resolve
 from contract.lights.conditions import When
 from contract.lights.holiday_names import named_holidays
 from contract.state import Place
@@ -161,6 +161,20 @@ def test_an_expanded_calendar_means_the_same_without_the_package(monkeypatch: py
         calendar({"when": {"holidays": [TET]}})
     with pytest.raises(HolidaysError):
         expand(received, date(2026, 11, 24))
+
+
+def test_a_changed_copy_forgets_what_was_worked_out_of_the_old() -> None:
+    written = calendar({"when": {"holidays": [TET]}})
+    assert calendar_hash(written) == calendar_hash(written.model_copy())
+    assert not written.holiday_dates
+    carried = expand(written, date(2026, 11, 24))
+    assert calendar_hash(carried) != calendar_hash(written)
+    assert date(2027, 2, 6) in carried.holiday_dates["r0"]
+    short = Calendar.model_validate({"periods": [{"on": "18:00", "off": "19:00"}]})
+    assert resolve(short, PLEIKU, at("2026-11-24T18:30")).level == 100
+    later = short.model_copy(update={"periods": (Period(on=Moment(at="20:00"), off=Moment(at="21:00")),)})
+    assert resolve(later, PLEIKU, at("2026-11-24T18:30")).level == 0
+    assert resolve(later, PLEIKU, at("2026-11-24T20:30")).level == 100
 
 
 def test_a_calendar_without_holidays_is_not_expanded() -> None:
