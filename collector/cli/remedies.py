@@ -112,6 +112,10 @@ TEXTS: Final = Texts(
             "Start the broker, or mend host and port below mqtt. It is tried again by itself.",
             "Khởi động broker, hoặc sửa host và port trong mục mqtt. Sẽ tự thử lại.",
         ),
+        "lights": (
+            "Make room on the disk of state_dir and look at its owner: without it no command is taken or sent.",
+            "Dọn đĩa của state_dir và kiểm tra chủ sở hữu: nếu không, không lệnh nào được nhận hay gửi.",
+        ),
         "alarms": (
             "Make room on the disk of state_dir and look at its owner: without it nothing is confirmed.",
             "Dọn đĩa của state_dir và kiểm tra chủ sở hữu: nếu không, không lô nào được xác nhận.",
@@ -128,7 +132,7 @@ _BROKER_WORDS: Final = (
 
 
 def remedy(part: str, trouble: str) -> str:
-    """Return what to do about a trouble of a part (`broker`, `store`, `alarms`), empty where there is none."""
+    """Return what to do about a trouble of a part, by its key in `collector status`; empty where there is none."""
     if not trouble:
         return ""
     if part == "broker":

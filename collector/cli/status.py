@@ -55,7 +55,7 @@ def status(config_file: Path, as_json: bool) -> None:
     facts = overview.facts
     now_ms = time.time_ns() // 1_000_000
     state = _state(overview, now_ms)
-    troubles = {part: facts.get(part, "") for part in ("broker", "store", "alarms")}
+    troubles = {part: facts.get(part, "") for part in ("broker", "store", "alarms", "lights")}
     if as_json:
         told = {
             "state": state,
@@ -77,6 +77,7 @@ def status(config_file: Path, as_json: bool) -> None:
             "broker": text("broker"),
             "store": text("store", kind=facts.get("store_kind", "")),
             "alarms": text("alarm_state"),
+            "lights": text("orders_state"),
         }
         for part, title in titles.items():
             click.echo(f"{title}: {printable(troubles[part]) or text('well')}")

@@ -140,6 +140,7 @@ TEXTS: Final = Texts(
             ),
         ),
         "broker": ("Broker", "Broker"),
+        "orders_state": ("Commands to lights", "Lệnh điều khiển đèn"),
         "store": ("Store ({kind})", "Kho dữ liệu ({kind})"),
         "alarm_state": ("Alarm state", "Trạng thái cảnh báo"),
         "well": ("all is well", "bình thường"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 import secrets
 import sqlite3
 import threading
@@ -112,7 +113,7 @@ class CommandService:
         self._buckets: dict[str, TokenBucket] = {}
         self._lost = False
         self._closed = False
-        self._trouble = ""
+        self._trouble = self._failed = ""
         self._thread = threading.Thread(target=self._run, name="commands", daemon=True)
 
     # --- from any thread ---
@@ -205,6 +206,7 @@ class CommandService:
             self._ready.notify()
         if self._thread.ident is not None:
             self._thread.join(5.0)
+        self.events.flush()
         for request in self._requests:
             request.answer = {"error": "busy"}
             request.done.set()
@@ -222,6 +224,7 @@ class CommandService:
             others, self._others = self._others, collections.OrderedDict()
             requests, self._requests = self._requests, collections.deque()
             lost, self._lost = self._lost, False
+        self._failed = ""
         if lost:
             self.book.lost_broker()
         for gateway, nonce in onlines.items():
@@ -236,7 +239,9 @@ class CommandService:
         self._guarded(lambda: self._send(now_ms))
         self._guarded(self._end_orders)
         for step in self._passes:
-            self._guarded(lambda step=step: step(now_ms))  # type: ignore[misc]  # mypy infers no type for a bound default
+            self._guarded(functools.partial(step, now_ms))
+        self.events.flush()
+        self._trouble = self._failed
 
     def draw_id(self) -> str:
         """Return a new order's id."""
@@ -257,9 +262,7 @@ class CommandService:
             self._metrics.add("command_store_failed")
             if not self._trouble:
                 _log.error("orders cannot be kept", error=str(error))
-            self._trouble = f"commands.db: {error}"
-        else:
-            self._trouble = ""
+            self._trouble = self._failed = f"commands.db: {error}"
 
     def _answer(self, request: _Request) -> None:
         if request.given_up:

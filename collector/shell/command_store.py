@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,12 +12,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import orjson
+import structlog
 
 from collector.core.order_book import Answer, AnswerState, Order
 
 FILE_NAME: Final = "commands.db"
 KEPT_ORDERS: Final = 20_000
 """Ended orders beyond this many go, the oldest first; the audit keeps what was ordered."""
+_log = structlog.get_logger("collector.commands")
 _MIGRATIONS: Final = (
     """
     CREATE TABLE audit (
@@ -108,6 +111,16 @@ class CommandStore:
     def close(self) -> None:
         """Close it."""
         self._connection.close()
+
+    def check(self) -> None:
+        """Read what a start needs, and what lies around it.
+
+        Raises:
+            sqlite3.DatabaseError: It is damaged.
+        """
+        found = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+        if found != ("ok",):
+            raise sqlite3.DatabaseError(str(found[0]))
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -270,7 +283,7 @@ class CommandStore:
     def _migrate(self) -> None:
         version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
         if version > len(_MIGRATIONS):
-            raise sqlite3.DatabaseError(f"{FILE_NAME} was written by a newer version ({version})")
+            raise sqlite3.OperationalError(f"{FILE_NAME} was written by a newer version ({version})")
         for number, script in enumerate(_MIGRATIONS[version:], version + 1):
             self._connection.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
 
@@ -308,3 +321,28 @@ def _put_answers(connection: sqlite3.Connection, order_id: str, answers: Iterabl
             for answer in answers
         ],
     )
+
+
+def open_command_store(state_dir: Path) -> CommandStore:
+    """Open the database, or set it aside if it is damaged: lamps must be commanded, and gateways know their wants.
+
+    Raises:
+        sqlite3.OperationalError, OSError: The folder or its disk cannot be used.
+    """
+    try:
+        store = CommandStore(state_dir)
+        try:
+            store.check()
+        except BaseException:
+            store.close()
+            raise
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        aside = next(name for n in itertools.count(1) if not (name := state_dir / f"{FILE_NAME}.damaged-{n}").exists())
+        for tail in ("-wal", "-shm"):
+            (state_dir / f"{FILE_NAME}{tail}").unlink(missing_ok=True)
+        (state_dir / FILE_NAME).replace(aside)
+        _log.error("audit, orders and calendars are damaged and set aside", file=str(aside), error=str(error))
+        return CommandStore(state_dir)
+    return store

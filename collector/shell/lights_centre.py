@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from collector.shell.command_keys import CommandKeys
 from collector.shell.command_service import CommandService
-from collector.shell.command_store import CommandStore
+from collector.shell.command_store import open_command_store
 from collector.shell.control_socket import ControlSocket
 from collector.shell.lights_seen import CONTROL, LightsSeen
 from collector.shell.metrics import Metrics
@@ -66,7 +66,7 @@ class LightsCentre:
         self._seen = LightsSeen()
         self._gateways = frozenset(cabinet.gateway for cabinet in city.cabinets)
         root = config.mqtt.root
-        store = CommandStore(config.state_dir)
+        store = open_command_store(config.state_dir)
         try:
             self.service = CommandService(
                 store=store,

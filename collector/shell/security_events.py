@@ -47,9 +47,16 @@ class SecurityEvents:
         self._bucket = TokenBucket(per_s=EVENTS_PER_S, burst=EVENT_BURST)
         self._last_ms: dict[tuple[str, Event], int] = {}
         self._left_out = 0
+        self._waiting: list[Row] = []
+
+    def flush(self) -> None:
+        """Give what was noted to the store, together: one by one, events of a whole city would crowd readings out."""
+        rows, self._waiting = tuple(self._waiting), []
+        if rows and not self._put(Pending(rows=rows, row_count=len(rows), size_bytes=200 * len(rows))):
+            self._metrics.add("store_dropped")
 
     def note(self, event: Event, *, gateway: str = "", reason: str = "", user: str = "", detail: str = "") -> None:
-        """Write one event.
+        """Note one event; `flush` writes it.
 
         Args:
             event: From the fixed list.
@@ -71,6 +78,6 @@ class SecurityEvents:
         self._left_out = 0
         texts = {"reason": reason, "user": user, "detail": detail[:MAX_DETAIL], "attack": _ATTACK.get(event, "")}
         fields |= {key: text for key, text in texts.items() if text}
-        row = Row(measurement=MEASUREMENT, gateway=gateway, device=event, time_ms=time_ms, fields=fields)
-        if not self._put(Pending(rows=(row,), row_count=1, size_bytes=200)):
-            self._metrics.add("store_dropped")
+        self._waiting.append(
+            Row(measurement=MEASUREMENT, gateway=gateway, device=event, time_ms=time_ms, fields=fields)
+        )

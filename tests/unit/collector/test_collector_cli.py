@@ -291,6 +291,7 @@ def test_status_finds_trouble(run: Commands, facts: dict[str, Any], state: str) 
         ("broker", "127.0.0.1:1: [SSL: CERTIFICATE_VERIFY_FAILED] x", "ca_file", "ca_file"),
         ("broker", "127.0.0.1:1: [Errno 111] Connection refused", "Start the broker", "Khởi động broker"),
         ("alarms", "disk I/O error", "state_dir", "state_dir"),
+        ("lights", "commands.db: disk I/O error", "no command is taken", "không lệnh nào"),
     ],
 )
 def test_status_says_what_to_do(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from collector.core.order_book import GRACE_MS
+from collector.shell.command_store import open_command_store
 from contract.command import ResultState, signature_agrees
 from tests.unit.collector.lights_parts import NOW_MS, Parts, cabinet, city
 
@@ -220,3 +221,30 @@ def test_an_audit_that_was_changed_behind_our_back_is_told(parts: Parts) -> None
     other.executescript("DROP TRIGGER audit_unchanged; UPDATE audit SET user = 'an' WHERE id = 2;")
     other.close()
     assert parts.ask("audit", check=True)["broken"] == 2
+
+
+def test_a_damaged_database_is_set_aside_and_a_newer_one_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "commands.db").write_bytes(b"not a database, but long enough to be read as one" * 100)
+    store = open_command_store(tmp_path)
+    assert store.open_orders() == []
+    store.close()
+    assert (tmp_path / "commands.db.damaged-1").exists()
+    connection = sqlite3.connect(tmp_path / "commands.db")
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(sqlite3.OperationalError, match="newer version"):
+        open_command_store(tmp_path)
+    assert not (tmp_path / "commands.db.damaged-2").exists()
+
+
+def test_what_cannot_be_written_down_is_not_sent_and_is_told(parts: Parts) -> None:
+    parts.online("gw-1")
+    other = sqlite3.connect(parts.folder / "commands.db", isolation_level=None)
+    parts.store.connection.execute("PRAGMA busy_timeout = 1")
+    other.execute("BEGIN EXCLUSIVE")
+    assert parts.order(cabinets=["c-1"])["error"] == "not_kept"
+    assert parts.sent == []
+    other.execute("ROLLBACK")
+    other.close()
+    order = parts.order(cabinets=["c-1"])["order"]
+    assert [command.id for _, command in parts.sent] == [order]
