@@ -20,6 +20,8 @@ from config.city import Cabinet
 from contract.reading import Block, Value
 
 FINDINGS: Final = ("lamps_out", "cycling", "tapping", *FAULTS, "lamp_fault")
+THIN_MS: Final = 4_000
+"""A cell of five minutes holds no more samples than this; a meter that is polled each second costs no more."""
 KEPT_DAYS: Final = 45
 """How far back history may still complete a day."""
 STRETCH_GAP_MS: Final = 150_000
@@ -64,6 +66,7 @@ class CabinetLights:
 
     Attributes:
         devices: The devices whose readings matter.
+        meters: Those of them that measure power.
         newest: Device to the event time of its newest judged block.
         late: The view of the present stretch of late readings.
         ledgers: Days in memory; `release` lets go of what is saved.
@@ -81,6 +84,7 @@ class CabinetLights:
     late: CabinetView = field(init=False)
     points: frozenset[str] = frozenset()
     devices: frozenset[str] = frozenset()
+    meters: frozenset[str] = frozenset()
     newest: dict[str, int] = field(default_factory=dict)
     ledgers: dict[str, DayLedger] = field(default_factory=dict)
     told: dict[str, Value] = field(default_factory=dict)
@@ -92,6 +96,8 @@ class CabinetLights:
         self.switching = {group.name: SwitchingWatch(group) for group in self.groups}
         self.points = frozenset(self._points())
         self.devices = frozenset(point.partition("/")[0] for point in self.points)
+        powers = [power.point for group in self.groups for power in group.powers]
+        self.meters = frozenset(point.partition("/")[0] for point in powers)
         self.live, self.late = CabinetView(self.cabinet), CabinetView(self.cabinet)
 
     def take(self, block: Block, at_ms: int, now_ms: int, *, is_late: bool) -> None:
@@ -103,7 +109,10 @@ class CabinetLights:
             now_ms: Own time.
             is_late: It came as history.
         """
-        if not is_late and at_ms > self.newest.get(block.device, -1):
+        newest_ms = self.newest.get(block.device, -THIN_MS)
+        if not is_late and at_ms > newest_ms:
+            if at_ms - newest_ms < THIN_MS and block.device in self.meters:
+                return
             self.newest[block.device] = at_ms
             self.live.take(block, at_ms, self.points.__contains__)
             # The day's plan says what burns where the gateway does not.
@@ -195,7 +204,7 @@ class CabinetLights:
     def _judge(self, block: Block) -> None:
         day, _ = self.days.of(self.live.at_ms)
         for group in self.groups:
-            if not any(each.point.startswith(f"{block.device}/") for each in group.powers):
+            if block.device not in self.meters or not _measures(group, block.device):
                 continue
             power = self.live.power(group)
             if power is not None:
@@ -266,7 +275,7 @@ class CabinetLights:
             if view.has_mains() is False:
                 # The meter dies with the mains: the input is all that says how dark it is.
                 ledger.note(ledger.lit, group.name, at_ms, value=False)
-            elif any(each.point.startswith(f"{block.device}/") for each in group.powers):
+            elif block.device in self.meters and _measures(group, block.device):
                 power = view.power(group)
                 if power is not None:
                     expected_w = self.watches[group.name].expected_w(due, view.dim(group), power.x)
@@ -336,6 +345,10 @@ class CabinetLights:
                 self.switching[group.name].restore(data["switching"][group.name])
         self.watches |= watches
         self.newest, self.live = newest, live
+
+
+def _measures(group: Group, device: str) -> bool:
+    return any(each.point.startswith(f"{device}/") for each in group.powers)
 
 
 def _full_state(group: Group) -> str:

@@ -178,7 +178,7 @@ class LightsDesk:
 
     def _store_rows(self, rows: Sequence[Row]) -> None:
         if rows and not self._put(Pending(rows=tuple(rows), row_count=len(rows))):
-            self._metrics.add("store_dropped")
+            self._metrics.add("lights_rows_dropped", len(rows))
 
     def _save(self, now_ms: int, *, everything: bool = False) -> None:
         saved = list(self._engine.due_for_saving(now_ms, everything=everything))
