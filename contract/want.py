@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field, StrictInt, StrictStr
+from pydantic import ConfigDict, Field, StrictInt, StrictStr, field_validator
 
 from contract.batch import Timestamp, WireModel
 from contract.lights.document import Calendar, canonical
@@ -50,6 +50,25 @@ class Desired(WireModel):
     calendar: Calendar | None = None
     place: Place | None = None
     limits: Limits | None = None
+
+    @field_validator("calendar", mode="before")
+    @classmethod
+    def _carries_its_holidays(cls, calendar: Any) -> Any:
+        # Looked at before the calendar itself: a gateway must never be made to load a country's holidays.
+        if isinstance(calendar, Calendar):
+            needs = any(rule.when.holidays for rule in calendar.rules) and calendar.expanded is None
+        else:
+            needs = _names_holidays(calendar) and calendar.get("expanded") is None
+        if needs:
+            raise ValueError("a calendar with holidays must carry their days (expanded)")
+        return calendar
+
+
+def _names_holidays(calendar: Any) -> bool:
+    """Return whether the raw data of a calendar names holidays; what has another form is refused elsewhere."""
+    rules = calendar.get("rules") if isinstance(calendar, dict) else None
+    whens = [rule.get("when") for rule in rules if isinstance(rule, dict)] if isinstance(rules, list | tuple) else []
+    return any(isinstance(when, dict) and bool(when.get("holidays")) for when in whens)
 
 
 class Want(WireModel):
