@@ -16,6 +16,7 @@ from contract.lights import Calendar
 from contract.reading import Block, Value
 from drivers.errors import DriverError
 from edge_agent.shell.built_in import AGENT_POINTS, BUILT_IN_INTERVAL_S, block_of, meta_of, software_version, specs_of
+from edge_agent.shell.cabinet_lights import CabinetLights
 from edge_agent.shell.clock import SystemClock
 from edge_agent.shell.commands import CommandService
 from edge_agent.shell.control import ControlServer, socket_path
@@ -23,7 +24,6 @@ from edge_agent.shell.delivery import Delivery
 from edge_agent.shell.devices import Device, Fleet, build_fleet
 from edge_agent.shell.health import MODBUS_FAULTS, malformed_among, resident_bytes, undelivered
 from edge_agent.shell.journal import CommandJournal
-from edge_agent.shell.lighting import Lighting
 from edge_agent.shell.loaded import Loaded
 from edge_agent.shell.poller import Poller
 from edge_agent.shell.pulses import PulseCounting
@@ -58,6 +58,7 @@ class Agent:
             meta=lambda: meta_of(config, fleet.devices, self._refinement.made),
             on_command=self._command,
             on_connected=self._poller.reread_alarms,
+            on_want=self._want,
         )
         check_switches(config.maintenance, fleet)
         self._upkeep = UpkeepDesk(
@@ -89,17 +90,20 @@ class Agent:
         self._schedule_file = loaded.schedule_file
         self._reloads: set[asyncio.Task[None]] = set()
         self._reload_turn = asyncio.Lock()
-        self._lighting: Lighting | None = None
+        self._lights: CabinetLights | None = None
         if config.lighting and config.place and loaded.schedule:
-            self._lighting = Lighting(
-                config=config.lighting,
-                schedule=loaded.schedule,
+            self._lights = CabinetLights(
+                config=config,
                 place=config.place,
+                calendar=loaded.schedule,
+                key=loaded.key,
                 clock=clock,
                 time=self._time,
                 commands=self._commands,
                 journal=self._journal,
+                reader=self._poller,
                 sink=self._delivery.accept,
+                on_report=self._delivery.publish_want_report,
             )
             self._use_schedule(loaded.schedule)
         self._sole = SoleAgent(config.state_dir)
@@ -153,8 +157,8 @@ class Agent:
             "maintenance": self._upkeep.run(),
             "recovery": self._recover(),
         }
-        if self._lighting:
-            parts["lighting"] = self._lighting.run()
+        if self._lights:
+            parts["lights"] = self._lights.run()
         if self._counting:
             parts["counters"] = self._counting.run()
         return parts
@@ -195,8 +199,8 @@ class Agent:
             _log.error("schedule file wrong, the last good one goes on", problem=problem)
         else:
             _log.info("schedule", calendar=schedule.name, programs=[program.id for program in schedule.all_programs])
-        if self._lighting is not None:
-            self._lighting.use(schedule, problem)
+        if self._lights is not None:
+            self._lights.wants.use_file(schedule, problem)
 
     async def _recover(self) -> None:
         await self._commands.recover()
@@ -205,14 +209,18 @@ class Agent:
     async def _command(self, payload: bytes, retained: bool) -> None:
         await self._commands.receive(payload, retained)
 
+    async def _want(self, payload: bytes) -> None:
+        if self._lights is not None:
+            await self._lights.wants.receive(payload)
+
     def _polled(self, device: Device, block: Block) -> None:
         if self._config.maintenance:
             self._upkeep.observe(device, block)
         self._refinement.accept(device, block)
         if self._counting:
             self._counting.observe(device, block)
-        if self._lighting:
-            self._lighting.observe(device, block)
+        if self._lights:
+            self._lights.observe(device, block)
 
     def _found(self, device: Device) -> None:
         self._refinement.found(device)
@@ -272,6 +280,10 @@ class Agent:
             return await self._read(request.get("device"), request.get("points") or [])
         if operation == "maintain":
             return await self._upkeep.announce(request)
+        if operation == "lights":
+            if self._lights is None:
+                return {"error": "this gateway switches no lights", "problem": "no_lights"}
+            return await self._lights.answer(request)
         return {"error": f"no operation '{str(operation)[:32]}'"}
 
     def _status(self) -> dict[str, Any]:
@@ -289,7 +301,7 @@ class Agent:
             "clock_required": self._config.clock.require_sync,
             "undelivered": undelivered(delivered),
             "delivery": delivered,
-            "lighting": self._lighting.status() if self._lighting else None,
+            "lighting": self._lights.status() if self._lights else None,
             "devices": self._device_status(monotonic_ms),
             "maintenance": self._upkeep.status(),
             "lines": self._poller.line_loads.status(),

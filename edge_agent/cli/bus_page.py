@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from config.language import pad
-from edge_agent.cli.status_page import HEIGHT_LINES, WIDTH_CELLS, fit, share_text
+from edge_agent.cli.lights_page import WIDTH_CELLS
+from edge_agent.cli.status_page import HEIGHT_LINES, fit, share_text
 from edge_agent.cli.words import TEXTS
 
 _COLUMNS: Final = (("device", 24), ("line", 15), ("mean", 12), ("worst", 11), ("share", 9), ("need", 8))

@@ -202,6 +202,133 @@ def sdi12(line: str, address: str | None, change_to: str | None, config_file: Pa
     sys.exit(_interruptible(sdi12_command, config_file, line, address, change_to, as_json=as_json))
 
 
+@edge_agent.group(help=TEXTS.text("help_lights"), invoke_without_command=True)
+@_config
+@_json
+@_lang
+@click.pass_context
+def lights(context: click.Context, config_file: Path, as_json: bool) -> None:
+    """Show what burns and why; or hold the commands that switch."""
+    context.obj = (config_file, as_json)
+    if context.invoked_subcommand is None:
+        from edge_agent.cli.lighting import lights_command
+
+        sys.exit(_interruptible(lights_command, config_file, as_json=as_json))
+
+
+_circuits = click.argument("circuits", nargs=-1)
+_by = click.option("--by", required=True, help=TEXTS.text("help_by"))
+_why = click.option("--reason", required=True, help=TEXTS.text("help_reason"))
+_for = click.option("--for", "span", required=True, help=TEXTS.text("help_lights_for"))
+
+
+def _switch(
+    context: click.Context, operation: str, by: str, span: str | None, circuits: tuple[str, ...], **args: Any
+) -> None:
+    """Run a command to the lights with the options of the group or of the command itself."""
+    from edge_agent.cli.lighting import switch_command
+
+    config_file, as_json = context.obj
+    told = {**args, "circuits": list(circuits)} if operation != "read" else {}
+    sys.exit(_interruptible(switch_command, config_file, operation, told, by=by, span=span, as_json=as_json))
+
+
+@lights.command("plan", help=TEXTS.text("help_lights_plan"))
+@click.option("--days", type=click.IntRange(1, 400), default=7, show_default=True, help=TEXTS.text("help_days"))
+@_lang
+@click.pass_context
+def lights_plan(context: click.Context, days: int) -> None:
+    """Show the coming nights."""
+    from edge_agent.cli.lighting import plan_command
+
+    config_file, as_json = context.obj
+    sys.exit(_interruptible(plan_command, config_file, days=days, as_json=as_json))
+
+
+@lights.command("on", help=TEXTS.text("help_lights_on"))
+@_circuits
+@_for
+@_why
+@_by
+@_lang
+@click.pass_context
+def lights_on(context: click.Context, circuits: tuple[str, ...], span: str, reason: str, by: str) -> None:
+    """Light circuits."""
+    _switch(context, "override", by, span, circuits, level=100, reason=reason)
+
+
+@lights.command("off", help=TEXTS.text("help_lights_off"))
+@_circuits
+@_for
+@_why
+@_by
+@_lang
+@click.pass_context
+def lights_off(context: click.Context, circuits: tuple[str, ...], span: str, reason: str, by: str) -> None:
+    """Darken circuits."""
+    _switch(context, "override", by, span, circuits, level=0, reason=reason)
+
+
+@lights.command("level", help=TEXTS.text("help_lights_level"))
+@click.argument("level", type=click.IntRange(0, 100))
+@_circuits
+@_for
+@_why
+@_by
+@_lang
+@click.pass_context
+def lights_level(
+    context: click.Context, level: int, circuits: tuple[str, ...], span: str, reason: str, by: str
+) -> None:
+    """Set a level."""
+    _switch(context, "override", by, span, circuits, level=level, reason=reason)
+
+
+@lights.command("release", help=TEXTS.text("help_lights_release"))
+@_circuits
+@_by
+@_lang
+@click.pass_context
+def lights_release(context: click.Context, circuits: tuple[str, ...], by: str) -> None:
+    """Give circuits back."""
+    _switch(context, "release", by, None, circuits)
+
+
+@lights.command("permit", help=TEXTS.text("help_lights_permit"))
+@_circuits
+@click.option("--for", "span", help=TEXTS.text("help_permit_for"))
+@click.option("--end", is_flag=True, help=TEXTS.text("help_permit_end"))
+@_why
+@_by
+@_lang
+@click.pass_context
+def lights_permit(
+    context: click.Context, circuits: tuple[str, ...], span: str | None, end: bool, reason: str, by: str
+) -> None:
+    """Begin or end a work permit."""
+    _switch(context, "permit", by, None if end else span, circuits, active=not end, reason=reason)
+
+
+@lights.command("read", help=TEXTS.text("help_lights_read"))
+@_by
+@_lang
+@click.pass_context
+def lights_read(context: click.Context, by: str) -> None:
+    """Read contactors and meters."""
+    _switch(context, "read", by, None, ())
+
+
+@lights.command("test", help=TEXTS.text("help_lights_test"))
+@_circuits
+@click.option("--minutes", type=click.IntRange(1, 30), default=5, show_default=True, help=TEXTS.text("help_minutes"))
+@_by
+@_lang
+@click.pass_context
+def lights_test(context: click.Context, circuits: tuple[str, ...], minutes: int, by: str) -> None:
+    """Light circuits by day as well."""
+    _switch(context, "lamp_test", by, None, circuits, minutes=minutes)
+
+
 def _interruptible(command: Callable[..., ExitCode], *arguments: Any, **options: Any) -> ExitCode:
     try:
         return command(*arguments, **options)

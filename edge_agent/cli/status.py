@@ -11,6 +11,7 @@ from config.agent import AgentConfig
 from config.errors import ConfigErrors
 from edge_agent.cli.bus_page import bus_lines
 from edge_agent.cli.exit_codes import ExitCode
+from edge_agent.cli.lights_page import lights_are_well
 from edge_agent.cli.output import fail, print_json, print_lines, say
 from edge_agent.cli.status_page import status_lines, undelivered_line
 from edge_agent.cli.words import TEXTS
@@ -51,12 +52,13 @@ def _is_well(status: dict[str, Any]) -> bool:
         or delivery["denied"]
         or delivery["metrics"].get("session_takeovers")
     )
-    schedule_is_good = not (status.get("lighting") or {}).get("schedule_problem")
+    lights = status.get("lighting")
+    lights_are_good = lights is None or lights_are_well(lights)
     return (
         delivers
         and not status.get("config_problem")
         and not any(line["cycle_too_short"] for line in status.get("lines", ()))
-        and schedule_is_good
+        and lights_are_good
         and not any(device["bad_points"] or device["set_aside"] for device in status["devices"])
     )
 

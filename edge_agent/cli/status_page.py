@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from config.language import cells, pad
+from edge_agent.cli.lights_page import WIDTH_CELLS, folded, lights_in_status
 from edge_agent.cli.words import TEXTS, cause_text
 
-WIDTH_CELLS: Final = 80
 HEIGHT_LINES: Final = 24
 _COLUMNS: Final = (("device", 15), ("good", 13), ("quality", 13), ("failed", 13))
 _MAX_DENIED_LINES: Final = 2
 _MAX_MAINTENANCE_LINES: Final = 4
 _MAX_SHORT_LINES: Final = 2
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def status_lines(status: Mapping[str, Any], *, show_all: bool = False) -> list[str]:
@@ -34,7 +31,7 @@ def status_lines(status: Mapping[str, Any], *, show_all: bool = False) -> list[s
         undelivered_line(status["undelivered"]),
         *_delivery_faults(status),
         *short_cycles(status),
-        *_lighting(status.get("lighting")),
+        *lights_in_status(status.get("lighting")),
         *_maintenance(status.get("maintenance", [])),
         _malformed(status["malformed"]),
         "",
@@ -147,34 +144,6 @@ def _delivery_faults(status: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def folded(text: str) -> list[str]:
-    """Return a text in lines of at most the page's width, those after the first one indented; two lines at most."""
-    return textwrap.wrap(text, WIDTH_CELLS, subsequent_indent="  ", max_lines=2, placeholder=" …")
-
-
-def _lighting(lighting: Mapping[str, Any] | None) -> list[str]:
-    if lighting is None:
-        return []
-    problem = lighting.get("schedule_problem")
-    wrong = folded(TEXTS.text("schedule_wrong", problem=problem)) if problem else []
-    if "lamps_due" not in lighting:
-        return [TEXTS.text("lamps_waiting"), *wrong]
-    change_ms = lighting.get("next_change_ms")
-    lines = [
-        TEXTS.text(
-            "lamps_on" if lighting["lamps_due"] else "lamps_off",
-            reason=TEXTS.text(f"reason_{lighting['reason']}"),
-            change=TEXTS.text("none") if change_ms is None else _clock_text(change_ms, lighting.get("timezone")),
-        ),
-        *wrong,
-    ]
-    for point, output in lighting["outputs"].items():
-        if output["shown"] is not output["target"]:
-            shown, target = (_state_text(output[key]) for key in ("shown", "target"))
-            lines.append(TEXTS.text("output_differs", point=point, shown=shown, target=target))
-    return lines[:4]
-
-
 def _maintenance(works: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = [
         TEXTS.text("maintenance_switch", **work)
@@ -186,17 +155,6 @@ def _maintenance(works: Sequence[Mapping[str, Any]]) -> list[str]:
         return lines
     shown = _MAX_MAINTENANCE_LINES - 1
     return [*lines[:shown], TEXTS.text("maintenance_more", count=len(lines) - shown)]
-
-
-def _state_text(state: bool | None) -> str:
-    return TEXTS.text("unknown" if state is None else "on" if state else "off")
-
-
-def _clock_text(at_ms: int, zone: str | None) -> str:
-    from zoneinfo import ZoneInfo
-
-    moment = (_EPOCH + timedelta(milliseconds=at_ms)).astimezone(ZoneInfo(zone or "UTC"))
-    return moment.strftime("%H:%M (%d.%m.)")
 
 
 def _malformed(counted: Mapping[str, int]) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from config.language import Texts
+from edge_agent.cli.words_lights import LIGHTS
 from edge_agent.cli.words_profile import PROFILE
 
 TEXTS: Final = Texts(
     PROFILE
+    | LIGHTS
     | {
         "help": (
             "Polls the devices of one gateway, keeps every reading until the centre has it, lights the streets.",
@@ -265,9 +267,6 @@ TEXTS: Final = Texts(
         "off": ("off", "tắt"),
         "unknown": ("unknown", "chưa rõ"),
         "none": ("none", "không có"),
-        "reason_program": ("program", "theo lịch"),
-        "reason_override": ("held by the centre", "trung tâm giữ"),
-        "reason_fallback": ("no trusted clock", "không có giờ tin cậy"),
         "malformed": ("Malformed: {counts}", "Sai định dạng: {counts}"),
         "malformed_none": ("Malformed: none", "Sai định dạng: không có"),
         "cycle_too_short": (

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from contract.command import Command, Result, ResultState, SetArguments, signature_agrees
+from contract.command import (
+    Command,
+    PermitArguments,
+    ReadArguments,
+    Result,
+    ResultState,
+    SetArguments,
+    signature_agrees,
+)
 from contract.reading import Value
 from contract.state import PointKind
 
@@ -21,6 +30,7 @@ class Origin(StrEnum):
     """Where a command comes from."""
 
     CENTRE = "centre"
+    LOCAL = "local"
     SCHEDULE = "schedule"
 
 
@@ -42,7 +52,7 @@ class Situation:
         nonce: That of the present connection; None while there is none.
         key: The gateway's command key; None: commands from the centre are refused.
         synced: Whether the wall clock is trusted.
-        newest_id: The id last accepted from the centre for this point.
+        newest_id: The id last accepted from the centre for what the command acts on.
         known: What is already on record for this id.
     """
 
@@ -73,9 +83,28 @@ class Verdict:
     repeat: Result | None = None
 
 
+LIGHTS: Final = "lights"
+"""What a command to the lights acts on, as the record names it; no point can be named so."""
+
+
 def subject(command: Command) -> str:
     """Return what a command acts on, as the record names it: the point of a `set`, otherwise the lights."""
-    return command.args.point if isinstance(command.args, SetArguments) else "lights"
+    return command.args.point if isinstance(command.args, SetArguments) else LIGHTS
+
+
+def sequences(command: Command, circuits: Iterable[str]) -> tuple[str, ...]:
+    """Return the sequences in which a command must be newer than the one before it.
+
+    Args:
+        command: The command.
+        circuits: Those that it names, or all of them.
+    """
+    if isinstance(command.args, SetArguments):
+        return (command.args.point,)
+    if isinstance(command.args, ReadArguments):
+        return ()
+    kind = "permit" if isinstance(command.args, PermitArguments) else "circuit"
+    return tuple(f"{kind}:{name}" for name in circuits)
 
 
 def ulid(at_ms: int, randomness: int) -> str:
@@ -95,14 +124,31 @@ def ulid_ms(text: str) -> int:
 def judge(
     command: Command, *, origin: Origin, retained: bool, situation: Situation, writable: Writable | None
 ) -> Verdict:
-    """Return what to do with a command.
+    """Return what to do with a command that sets a point.
 
     Args:
         command: As it was received.
-        origin: The schedule's own commands carry neither nonce nor signature.
+        origin: Commands of the schedule and of people at the gateway carry neither nonce nor signature.
         retained: Whether the broker marked it as retained.
         situation: Of this moment.
         writable: The allow-list's entry for the point; None if it has none.
+    """
+    verdict = admit(command, origin=origin, retained=retained, situation=situation)
+    if verdict is not None:
+        return verdict
+    if not isinstance(command.args, SetArguments):
+        return Verdict(state=ResultState.REJECTED, reason="no_lights", keep=True)
+    value, reason = _permitted(command.args.value, writable)
+    if value is None:
+        return Verdict(state=ResultState.REJECTED, reason=reason, keep=True)
+    return Verdict(state=ResultState.ACCEPTED, value=value, keep=True)
+
+
+def admit(command: Command, *, origin: Origin, retained: bool, situation: Situation) -> Verdict | None:
+    """Return why a command of any kind goes no further, or its old answer; None if it may be looked at.
+
+    What was meant for another connection, or came before the clock, leaves no record: the centre offers it again under
+    the same id.
     """
     if origin is Origin.CENTRE:
         forged = _forged(command, retained, situation)
@@ -110,17 +156,16 @@ def judge(
             return Verdict(state=ResultState.REJECTED, reason=forged)
         if situation.known is not None:
             return Verdict(state=situation.known.state, repeat=situation.known)
+        if not situation.synced:
+            return Verdict(state=ResultState.REJECTED, reason="clock_not_synchronised")
+        if not situation.nonce or command.nonce != situation.nonce:
+            return Verdict(state=ResultState.REJECTED, reason="other_connection")
         stale = _stale(command, situation)
         if stale:
             return Verdict(state=ResultState.REJECTED, reason=stale, keep=True)
     if situation.now_ms > command.not_after:
         return Verdict(state=ResultState.EXPIRED, reason="past_not_after", keep=True)
-    if not isinstance(command.args, SetArguments):
-        return Verdict(state=ResultState.REJECTED, reason="no_lights", keep=True)
-    value, reason = _permitted(command.args.value, writable)
-    if value is None:
-        return Verdict(state=ResultState.REJECTED, reason=reason, keep=True)
-    return Verdict(state=ResultState.ACCEPTED, value=value, keep=True)
+    return None
 
 
 def _forged(command: Command, retained: bool, situation: Situation) -> str:
@@ -138,10 +183,6 @@ def _forged(command: Command, retained: bool, situation: Situation) -> str:
 
 def _stale(command: Command, situation: Situation) -> str:
     """Return why a command is not meant for this moment, empty if it is."""
-    if not situation.synced:
-        return "clock_not_synchronised"
-    if not situation.nonce or command.nonce != situation.nonce:
-        return "other_connection"
     drawn_ms = ulid_ms(command.id)
     if drawn_ms > situation.now_ms + FUTURE_MS:
         return "id_from_the_future"

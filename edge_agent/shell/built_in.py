@@ -2,56 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final, Literal
+from typing import Final
 
 from config.agent import AgentConfig
-from config.points import FieldPoint, PointSpec
+from config.points import PointSpec
 from contract.reading import Block, Value
 from contract.state import DeviceMeta, Meta, Place, PointKind, PointMeta
+from edge_agent.shell.built_in_point import BuiltInPoint
 from edge_agent.shell.clock import GatewayClock
+from edge_agent.shell.control_points import control_points
 from edge_agent.shell.devices import Device
 from edge_agent.shell.pulses import meta_of_counter
 
 BUILT_IN_INTERVAL_S: Final = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class BuiltInPoint:
-    """One point of a built-in device; it has no register, the rest is as in a profile."""
-
-    key: str
-    en: str
-    vi: str
-    kind: PointKind
-    unit: str = ""
-    urgent: bool = False
-    priority: Literal["normal", "low"] = "normal"
-
-    def spec(self) -> PointSpec:
-        """Return what delivery goes by."""
-        types: dict[PointKind, Literal["number", "integer", "bool", "text"]] = {
-            "float": "number",
-            "int": "integer",
-            "bool": "bool",
-            "text": "text",
-        }
-        return FieldPoint(
-            key=self.key,
-            en=self.en,
-            vi=self.vi,
-            unit=self.unit,
-            field=self.key,
-            type=types[self.kind],
-            urgent=self.urgent,
-            priority=self.priority,
-        )
-
-    def meta(self) -> PointMeta:
-        """Return what `state/meta` says."""
-        return PointMeta(en=self.en, vi=self.vi, unit=self.unit, kind=self.kind)
 
 
 def _health(key: str, en: str, vi: str, kind: PointKind, unit: str = "") -> BuiltInPoint:
@@ -82,29 +47,6 @@ AGENT_POINTS: Final[tuple[BuiltInPoint, ...]] = (
     _health("malformed", "Malformed messages and answers", "Số bản tin và trả lời sai định dạng", "int"),
     _health("rss_bytes", "Memory in use", "Bộ nhớ đang dùng", "int", "B"),
 )
-_CONTROL_POINTS: Final[tuple[BuiltInPoint, ...]] = (
-    BuiltInPoint("lamps_due", "Lamps should be on", "Đèn phải sáng", "bool", urgent=True),
-    BuiltInPoint("next_change_ms", "Next change of the schedule", "Lần đổi kế tiếp của lịch", "int", "ms"),
-    BuiltInPoint("reason", "Why", "Lý do", "text", urgent=True),
-    BuiltInPoint("schedule_valid", "Schedule file is good", "Tệp lịch dùng được", "bool", urgent=True),
-)
-
-
-def commanded_keys(outputs: Sequence[str]) -> dict[str, str]:
-    """Return the key in `control` of each output's commanded state, by point id."""
-    tails = [output.rpartition("/")[2] for output in outputs]
-    return {
-        output: f"commanded_{tail if tails.count(tail) == 1 else f'{number}_{tail}'}"[:64]
-        for number, (output, tail) in enumerate(zip(outputs, tails, strict=True), start=1)
-    }
-
-
-def control_points(outputs: Sequence[str]) -> tuple[BuiltInPoint, ...]:
-    """Return the points of `control` for the outputs that the schedule switches."""
-    return _CONTROL_POINTS + tuple(
-        BuiltInPoint(key, f"{output} commanded on", f"Lệnh bật {output}", "bool", urgent=True)
-        for output, key in commanded_keys(outputs).items()
-    )
 
 
 def specs_of(points: Iterable[BuiltInPoint]) -> dict[str, PointSpec]:
@@ -144,7 +86,7 @@ def meta_of(
     described = {device.id: _device_meta(device, (made or {}).get(device.id, {})) for device in devices}
     built_in: dict[str, tuple[BuiltInPoint, ...]] = {"agent": AGENT_POINTS}
     if config.lighting:
-        built_in["control"] = control_points(config.lighting.outputs)
+        built_in["control"] = control_points(config.lighting)
     for name, points in built_in.items():
         described[name] = DeviceMeta(
             device_class=name,

@@ -7,21 +7,44 @@ import re
 import secrets
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol
 
 import structlog
 
 from config.agent import Commands
 from contract.codec import PayloadError, decode
-from contract.command import MAX_COMMAND_BYTES, Command, Readback, Result, ResultState, SetArguments
+from contract.command import (
+    MAX_COMMAND_BYTES,
+    CircuitResult,
+    Command,
+    Readback,
+    Result,
+    ResultState,
+    SetArguments,
+)
 from contract.reading import Cause, Quality, Reading, Value, quality_of
 from drivers.errors import DriverError, RefusedError
-from edge_agent.core.commands import Origin, Situation, Verdict, Writable, agrees, judge, subject, typed, ulid
+from edge_agent.core.commands import (
+    LIGHTS,
+    Origin,
+    Situation,
+    Verdict,
+    Writable,
+    admit,
+    agrees,
+    judge,
+    sequences,
+    subject,
+    typed,
+    ulid,
+)
+from edge_agent.core.lights.orders import Change, outcome_of
 from edge_agent.shell.clock import GatewayClock
 from edge_agent.shell.devices import Fleet
-from edge_agent.shell.journal import CommandJournal
+from edge_agent.shell.journal import CommandJournal, LightsStep
 
 READ_BACK_TRIES: Final = 3
 READ_BACK_PAUSE_S: Final = 2.0
@@ -55,12 +78,43 @@ def read_key(file: Path) -> bytes:
     return data
 
 
+class LightsDesk(Protocol):
+    """Who answers for the lights; everything but `outcome` and `recovered` is done at once."""
+
+    def owns(self, point: str) -> bool:
+        """Return whether a point is the relay or the dimmer of a circuit."""
+
+    def circuits_of(self, command: Command) -> tuple[str, ...]:
+        """Return the circuits that a command names, or all of them."""
+
+    def change(self, command: Command, origin: Origin) -> Change | str:
+        """Return what a command changes, or in one word why it is refused."""
+
+    def step(self, change: Change) -> LightsStep:
+        """Return what puts a change on the disk."""
+
+    def take(self, change: Change, command_id: str) -> None:
+        """Go by a change that is on the disk."""
+
+    async def outcome(self, change: Change, command_id: str) -> dict[str, CircuitResult]:
+        """Return what became of each circuit, once all are proved or have failed."""
+
+    async def recovered(self, command_id: str, told: Any) -> dict[str, CircuitResult] | None:
+        """Return the same for a command that a crash cut off; None if what it changed is no longer in force."""
+
+    def readback(self, point: str) -> Readback | None:
+        """Return what a relay showed last."""
+
+    def forbids(self, point: str, value: Value) -> bool:
+        """Return whether a permit stands against a write at this moment."""
+
+
 class CommandService:
     """Carries commands out.
 
     Attributes:
         counters: What became of commands, by `command_<outcome>`; malformed payloads among them.
-        on_done: Called after a command of the centre was carried out: point and value.
+        lights: Who carries out commands to the lights; None on a gateway that switches none.
     """
 
     def __init__(
@@ -77,7 +131,7 @@ class CommandService:
         publish: Callable[[Result], Awaitable[None]],
     ) -> None:
         self.counters: Counter[str] = Counter()
-        self.on_done: Callable[[str, Value], None] = lambda _point, _value: None
+        self.lights: LightsDesk | None = None
         self._gateway = gateway
         self._key = key
         self._fleet = fleet
@@ -131,8 +185,11 @@ class CommandService:
     async def submit(self, command: Command, origin: Origin, *, retained: bool) -> Result:
         """Judge a command, keep it, carry it out, and return what became of it.
 
-        For the centre `accepted` is published on the way.
+        For the centre `accepted` is published on the way. A relay of a circuit is set by nobody but the lights: a `set`
+        of the centre for it becomes an override.
         """
+        if origin is not Origin.SCHEDULE and self.lights is not None and self._is_of_lights(command, self.lights):
+            return await self._submit_to_lights(command, origin, self.lights, retained=retained)
         point = subject(command)
         async with self._turns[point] if point in self._allowed else asyncio.Lock():
             verdict = await self._judge(command, origin, retained)
@@ -140,24 +197,75 @@ class CommandService:
                 self.counters["command_repeated"] += 1
                 return verdict.repeat
             result = self._result(command, verdict.state, verdict.reason)
-            kept = not verdict.keep or await self._keep(command, origin, result)
+            kept = not verdict.keep or await self._keep(command, origin, result, (point,))
             if verdict.value is None:
                 return self._refused(command, origin, result)
-            if not kept and origin is Origin.CENTRE:
+            if not kept and origin is not Origin.SCHEDULE:
                 return self._refused(command, origin, self._result(command, ResultState.REJECTED, "cannot_be_kept"))
             if origin is Origin.CENTRE:
                 await self._publish(result)
             result = await self._carry_out(command, verdict.value)
             await self._finish(result)
-        _log.info("command", id=command.id, by=command.by, point=point, state=result.state, reason=result.reason)
+        return self._told(command, result)
+
+    def _is_of_lights(self, command: Command, lights: LightsDesk) -> bool:
+        return not isinstance(command.args, SetArguments) or lights.owns(command.args.point)
+
+    async def _submit_to_lights(
+        self, command: Command, origin: Origin, lights: LightsDesk, *, retained: bool
+    ) -> Result:
+        async with self._turns[LIGHTS]:
+            circuits = lights.circuits_of(command)
+            in_order = sequences(command, circuits)
+            situation, refusal = await self._situation(command, origin, in_order)
+            verdict = refusal or admit(command, origin=origin, retained=retained, situation=situation)
+            if verdict is not None and verdict.repeat is not None:
+                self.counters["command_repeated"] += 1
+                return verdict.repeat
+            change = lights.change(command, origin) if verdict is None else None
+            if isinstance(change, str):
+                verdict = Verdict(state=ResultState.REJECTED, reason=change, keep=True)
+            if verdict is not None:
+                result = self._result(command, verdict.state, verdict.reason)
+                if verdict.keep:
+                    await self._keep(command, origin, result, ())
+                return self._refused(command, origin, result)
+            if not isinstance(change, Change):
+                raise TypeError("the lights gave neither a change nor a reason")
+            result = self._result(command, ResultState.ACCEPTED)
+            if not await self._keep(command, origin, result, in_order, lights.step(change)):
+                return self._refused(command, origin, self._result(command, ResultState.REJECTED, "cannot_be_kept"))
+            lights.take(change, command.id)
+            if origin is Origin.CENTRE:
+                await self._publish(result)
+        outcome = await lights.outcome(change, command.id)
+        state, reason = outcome_of(outcome)
+        point = command.args.point if isinstance(command.args, SetArguments) else None
+        readback = lights.readback(point) if point else None
+        result = Result(
+            id=command.id,
+            state=state,
+            point=point,
+            circuits=outcome,
+            reason=reason,
+            readback=readback,
+            ts=self._now_ms(),
+        )
+        await self._finish(result)
+        return self._told(command, result)
+
+    def _told(self, command: Command, result: Result) -> Result:
+        _log.info("command", id=command.id, by=command.by, op=command.op, state=result.state, reason=result.reason)
         self.counters[f"command_{result.state}"] += 1
-        if origin is Origin.CENTRE and result.state is ResultState.DONE:
-            self.on_done(point, verdict.value)
         return result
 
     async def recover(self) -> None:
-        """Answer the commands that a crash cut off by what the device shows now; nothing is written again."""
+        """Answer the commands that a crash cut off by what the devices show now; nothing is written again."""
+        waiting = []
         for command_id, origin, point, value in await asyncio.to_thread(self._journal.unfinished):
+            if point == LIGHTS or (self.lights is not None and self.lights.owns(point)):
+                waiting.append(self._recover_lights(command_id, origin, point, value))
+                continue
             reading, error = await self._read_back(point)
             writable = self._allowed.get(point)
             wanted = typed(value, writable.kind) if writable else None
@@ -170,20 +278,53 @@ class CommandService:
                 readback=_readback(reading),
                 ts=self._now_ms(),
             )
-            await self._finish(result)
-            self.counters["command_recovered"] += 1
-            _log.warning("command cut off by a restart", id=command_id, point=point, state=result.state)
-            if origin is Origin.CENTRE:
-                await self._publish(result)
+            await self._recovered(result, origin)
+        await asyncio.gather(*waiting)
+
+    async def _recover_lights(self, command_id: str, origin: Origin, point: str, told: Any) -> None:
+        """Answer for the lights once they have settled; what the command changed is on the disk, or it never was."""
+        if origin is Origin.SCHEDULE:
+            # The schedule decides anew; what it wanted before the crash is nobody's business any more.
+            await self._recovered(self._cut_off(command_id, point, "restarted", {}), origin)
+            return
+        outcome = await self.lights.recovered(command_id, told) if self.lights is not None else None
+        reason = "restarted" if outcome is not None else "restarted, no longer in force"
+        await self._recovered(self._cut_off(command_id, point, reason, outcome or {}), origin)
+
+    def _cut_off(self, command_id: str, point: str, reason: str, outcome: Mapping[str, CircuitResult]) -> Result:
+        state, why = outcome_of(outcome)
+        return Result(
+            id=command_id,
+            state=state if outcome else ResultState.FAILED,
+            point=None if point == LIGHTS else point,
+            circuits=dict(outcome) or None,
+            reason=f"{reason}, {why}"[:256] if why else reason,
+            ts=self._now_ms(),
+        )
+
+    async def _recovered(self, result: Result, origin: Origin) -> None:
+        await self._finish(result)
+        self.counters["command_recovered"] += 1
+        _log.warning("command cut off by a restart", id=result.id, point=result.point, state=result.state)
+        if origin is Origin.CENTRE:
+            await self._publish(result)
 
     async def _judge(self, command: Command, origin: Origin, retained: bool) -> Verdict:
-        known, newest_id = None, None
+        situation, refusal = await self._situation(command, origin, (subject(command),))
+        writable = self._allowed.get(subject(command))
+        return refusal or judge(command, origin=origin, retained=retained, situation=situation, writable=writable)
+
+    async def _situation(
+        self, command: Command, origin: Origin, in_order: tuple[str, ...]
+    ) -> tuple[Situation, Verdict | None]:
+        """Return what the arbiter must know, and a refusal if the record of commands cannot be read."""
+        known, newest_id, refusal = None, None, None
         if origin is Origin.CENTRE:
             try:
-                known, newest_id = await asyncio.to_thread(self._journal.find, command.id, subject(command))
+                known, newest_id = await asyncio.to_thread(self._journal.find, command.id, in_order)
             except sqlite3.Error as error:
                 _log.exception("command record not readable", id=command.id, error=str(error))
-                return Verdict(state=ResultState.REJECTED, reason="cannot_be_kept")
+                refusal = Verdict(state=ResultState.REJECTED, reason="cannot_be_kept")
         situation = Situation(
             gateway=self._gateway,
             now_ms=self._now_ms(),
@@ -193,12 +334,18 @@ class CommandService:
             newest_id=newest_id,
             known=known,
         )
-        writable = self._allowed.get(subject(command))
-        return judge(command, origin=origin, retained=retained, situation=situation, writable=writable)
+        return situation, refusal
 
-    async def _keep(self, command: Command, origin: Origin, result: Result) -> bool:
+    async def _keep(
+        self,
+        command: Command,
+        origin: Origin,
+        result: Result,
+        in_order: tuple[str, ...],
+        also: LightsStep | None = None,
+    ) -> bool:
         try:
-            await asyncio.to_thread(self._journal.keep, command, origin, result)
+            await asyncio.to_thread(partial(self._journal.keep, command, origin, result, sequences=in_order, also=also))
         except sqlite3.Error as error:
             # The schedule goes on without a record: a full disk must not darken a street.
             self.counters["command_not_kept"] += 1
@@ -218,6 +365,8 @@ class CommandService:
         if located is None:
             return self._result(command, ResultState.FAILED, "no_such_point")
         device, point = located
+        if self.lights is not None and self.lights.forbids(subject(command), value):
+            return self._result(command, ResultState.REJECTED, "permit")
         try:
             reading = await device.driver.write(point, value)
         except RefusedError as error:

@@ -19,6 +19,7 @@ from contract.command import MAX_COMMAND_BYTES, Result
 from contract.reading import Block
 from contract.state import Meta
 from contract.topics import GatewayTopics
+from contract.want import MAX_WANT_BYTES, WantReport
 from edge_agent.core.backoff import TokenBucket
 from edge_agent.core.clock_hold import ClockEvent, ClockHold, boot_offsets
 from edge_agent.core.delivery import DeliveryCore
@@ -45,6 +46,7 @@ MAX_CONFIRM_BYTES: Final = 64 * 1024
 MAX_EARLY_BLOCKS: Final = 4096
 """Blocks that wait while the spool is being opened and checked."""
 MAX_COMMANDS: Final = 64
+MAX_WANTS: Final = 8
 RESEND_PAUSE_MS: Final = 10_000
 CLOCK_SAVE_MS: Final = 60_000
 PLACED_PER_PASS: Final = 50
@@ -70,6 +72,7 @@ class Delivery:
         meta: Callable[[], Meta] | Meta,
         on_command: Callable[[bytes, bool], Awaitable[None]],
         on_connected: Callable[[], None] | None = None,
+        on_want: Callable[[bytes], Awaitable[None]] | None = None,
     ) -> None:
         """Prepare; nothing is opened before `run`.
 
@@ -79,12 +82,14 @@ class Delivery:
             meta: What `state/meta` says, or what gives it at each connection; its epoch is set here.
             on_command: Called with payload and retain flag of each message on `down/cmd`.
             on_connected: Called at each connection, so that the poller re-reads all alarm points.
+            on_want: Called with each message on `down/want`.
         """
         self._config = config
         self._clock = clock
         self._meta = meta
         self._on_command = on_command
         self._on_connected = on_connected
+        self._on_want = on_want
         self._topics = GatewayTopics(config.gateway, config.mqtt.root)
         self._spool = Spool(config.state_dir / "spool.db", max_bytes=config.spool.max_bytes)
         self._uplink = Uplink(
@@ -102,6 +107,7 @@ class Delivery:
         self._core: DeliveryCore | None = None
         self._early: deque[tuple[Block, Mapping[str, PointSpec]]] = deque(maxlen=MAX_EARLY_BLOCKS)
         self._commands: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue(MAX_COMMANDS)
+        self._wants: asyncio.Queue[bytes] = asyncio.Queue(MAX_WANTS)
         self._told: list[Gone] = []
         self._boot_offsets: dict[str, tuple[int, ClockState]] = {}
         self._wake = asyncio.Event()
@@ -167,6 +173,7 @@ class Delivery:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._pass_for_ever())
                 tasks.create_task(self._carry_commands())
+                tasks.create_task(self._carry_wants())
                 tasks.create_task(self._uplink.run())
         finally:
             if self._hold is None:
@@ -175,6 +182,10 @@ class Delivery:
             await self._pass(is_last=True)
             await self._in_thread(self._spool.close)
             self._thread.shutdown(wait=False)
+
+    def publish_want_report(self, report: WantReport) -> None:
+        """Publish what the gateway goes by, now and at each connection."""
+        self._messages.send_want_report(report)
 
     async def publish_result(self, result: Result) -> None:
         """Send what became of a command, after the next connection if there is none."""
@@ -263,6 +274,16 @@ class Delivery:
             self._commands.put_nowait((payload, retained))
         except asyncio.QueueFull:
             self.metrics["command_dropped"] += 1
+
+    def want_received(self, payload: bytes) -> None:
+        """Queue a want. Called by the uplink."""
+        if len(payload) > MAX_WANT_BYTES:
+            self.metrics["want_oversized"] += 1
+            return
+        try:
+            self._wants.put_nowait(payload)
+        except asyncio.QueueFull:
+            self.metrics["want_dropped"] += 1
 
     async def _open(self) -> None:
         if self._opening is None:
@@ -438,6 +459,12 @@ class Delivery:
         while True:
             payload, retained = await self._commands.get()
             await self._on_command(payload, retained)
+
+    async def _carry_wants(self) -> None:
+        while True:
+            payload = await self._wants.get()
+            if self._on_want is not None:
+                await self._on_want(payload)
 
     async def _in_thread(self, function: Callable[..., _T], *arguments: object) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)

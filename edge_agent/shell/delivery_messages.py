@@ -15,6 +15,7 @@ from contract.command import Result
 from contract.reading import Block
 from contract.state import MAX_META_BYTES, Meta
 from contract.topics import GatewayTopics
+from contract.want import WantReport
 from edge_agent.core.clock_hold import ClockHold
 from edge_agent.core.delivery import LIVE_RESERVE, Channel, Send
 from edge_agent.core.delivery_batches import Numbering, waiting_body
@@ -50,12 +51,15 @@ class Messages:
         }
         self._results: deque[bytes] = deque(maxlen=MAX_RESULTS)
         self._meta_is_due = False
+        self._want_report: bytes | None = None
+        self._want_is_due = False
         self._batch_sent_ms = 0
         self.metrics: Counter[str] = Counter()
 
     def connected(self) -> None:
         """Make meta and all states due."""
         self._meta_is_due = True
+        self._want_is_due = self._want_report is not None
         self._batch_sent_ms = self._clock.monotonic_ms()
         self._states.all_again()
 
@@ -80,6 +84,12 @@ class Messages:
         self._results.append(encode(result))
         self._send_results()
 
+    def send_want_report(self, report: WantReport) -> None:
+        """Publish what the gateway goes by, and again at each connection."""
+        payload = encode(report)
+        if payload != self._want_report:
+            self._want_report, self._want_is_due = payload, True
+
     def send_rest(self, now_ms: int, *, meta: Callable[[], Meta], hold: ClockHold, grouping: Grouping) -> None:
         """Publish what is due beside batches, as far as there is room; a heartbeat if nothing was sent for long."""
         if self._uplink.room <= LIVE_RESERVE:
@@ -87,6 +97,8 @@ class Messages:
         if self._meta_is_due:
             self._send_meta(meta())
         self._send_results()
+        if self._want_is_due and self._want_report is not None:
+            self._want_is_due = not self._uplink.publish(self._topics.want_report, self._want_report, retain=True)
         for device in list(self._states.due(now_ms)):
             if self._uplink.room <= LIVE_RESERVE:
                 return

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
-from contract.command import Command, Result, ResultState
-from contract.reading import Value
+from contract.command import Command, Result, ResultState, SetArguments
 from edge_agent.core.commands import KEPT_MS, Origin, subject
 
 MAX_ROWS: Final = 10_000
@@ -24,13 +23,19 @@ CREATE TABLE IF NOT EXISTS command(
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS command_kept ON command(kept_ms);
 CREATE TABLE IF NOT EXISTS newest(point TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS hold(point TEXT PRIMARY KEY, value TEXT NOT NULL, until_ms INTEGER NOT NULL) WITHOUT ROWID;
+DROP TABLE IF EXISTS hold;
 """
+LightsStep = Callable[[sqlite3.Connection], None]
+"""What goes to the disk together with a command, or not at all."""
 _log = structlog.get_logger("commands")
 
 
 class CommandJournal:
-    """Commands and their answers in one SQLite file; any thread may call it, one at a time."""
+    """Commands and their answers in one SQLite file; any thread may call it, one at a time.
+
+    Attributes:
+        durable: Whether there is a file; without one nothing of the centre is carried out.
+    """
 
     def __init__(self, file: Path) -> None:
         """Open or create the file.
@@ -39,43 +44,63 @@ class CommandJournal:
         then nothing can be kept, and only the schedule's commands are carried out.
         """
         self._lock = threading.Lock()
-        self._durable = True
+        self.durable = True
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             self._database = _opened(file)
         except (OSError, sqlite3.Error) as error:
             _log.exception("command journal cannot be opened", file=str(file), error=str(error))
-            self._durable = False
+            self.durable = False
             self._database = _open(":memory:")
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Give the database for one transaction; any thread may ask, one at a time."""
         with self._lock, self._database:
             yield self._database
 
-    def find(self, command_id: str, point: str) -> tuple[Result | None, str | None]:
-        """Return the answer on record for an id, and the id last accepted from the centre for the point."""
+    def find(self, command_id: str, sequences: Iterable[str]) -> tuple[Result | None, str | None]:
+        """Return the answer on record for an id, and the newest id accepted from the centre in some sequences."""
         with self._lock:
             row = self._database.execute("SELECT result FROM command WHERE id = ?", (command_id,)).fetchone()
-            newest = self._database.execute("SELECT id FROM newest WHERE point = ?", (point,)).fetchone()
-        return (Result.model_validate_json(row[0]) if row else None, newest[0] if newest else None)
+            newest = [
+                found[0]
+                for name in sequences
+                for found in self._database.execute("SELECT id FROM newest WHERE point = ?", (name,))
+            ]
+        return (Result.model_validate_json(row[0]) if row else None, max(newest, default=None))
 
-    def keep(self, command: Command, origin: Origin, result: Result) -> None:
+    def keep(
+        self,
+        command: Command,
+        origin: Origin,
+        result: Result,
+        *,
+        sequences: Iterable[str] = (),
+        also: LightsStep | None = None,
+    ) -> None:
         """Put an id and its answer so far on the disk, for certain, before anything else happens.
+
+        Args:
+            command: What was asked.
+            origin: By whom.
+            result: The answer so far.
+            sequences: In which it is now the newest, if it is of the centre and accepted.
+            also: What it changes in the lights.
 
         Raises:
             sqlite3.Error: The disk refuses; the command must then be refused too.
         """
-        if not self._durable:
+        if not self.durable:
             raise sqlite3.OperationalError("there is no record on disk")
-        with self._transaction() as database:
+        with self.transaction() as database:
             database.execute(
                 "INSERT INTO command VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     command.id,
                     origin,
                     subject(command),
-                    json.dumps(command.args.model_dump(mode="json").get("value")),
+                    json.dumps(_essence(command)),
                     command.by,
                     result.ts,
                     result.state,
@@ -83,43 +108,30 @@ class CommandJournal:
                 ),
             )
             if origin is Origin.CENTRE and result.state is ResultState.ACCEPTED:
-                database.execute(
-                    "INSERT INTO newest VALUES (?, ?) ON CONFLICT(point) DO UPDATE SET id = excluded.id",
-                    (subject(command), command.id),
-                )
+                for name in sequences:
+                    database.execute(
+                        "INSERT INTO newest VALUES (?, ?) ON CONFLICT(point) DO UPDATE SET id = excluded.id",
+                        (name, command.id),
+                    )
+            if also is not None:
+                also(database)
             self._prune(database, result.ts)
 
     def finish(self, result: Result) -> None:
         """Put the last answer of a command on the disk."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             database.execute(
                 "UPDATE command SET state = ?, result = ? WHERE id = ?",
                 (result.state, result.model_dump_json(exclude_none=True), result.id),
             )
 
-    def unfinished(self) -> list[tuple[str, Origin, str, Value]]:
-        """Return the commands that a crash cut off: id, origin, point, value."""
+    def unfinished(self) -> list[tuple[str, Origin, str, Any]]:
+        """Return the commands that a crash cut off: id, origin, subject, and the value or what the lights were told."""
         with self._lock:
             rows = self._database.execute(
                 "SELECT id, origin, point, value FROM command WHERE state = ? ORDER BY id", (ResultState.ACCEPTED,)
             ).fetchall()
         return [(row[0], Origin(row[1]), row[2], json.loads(row[3])) for row in rows]
-
-    def hold(self, point: str, value: Value, until_ms: int) -> None:
-        """Remember that the centre has taken a point from the schedule, and until when."""
-        with self._transaction() as database:
-            database.execute("INSERT OR REPLACE INTO hold VALUES (?, ?, ?)", (point, json.dumps(value), until_ms))
-
-    def release(self, point: str) -> None:
-        """Give a point back to the schedule."""
-        with self._transaction() as database:
-            database.execute("DELETE FROM hold WHERE point = ?", (point,))
-
-    def holds(self) -> dict[str, tuple[Value, int]]:
-        """Return what the centre holds: point to value and end (ms since 1970 UTC)."""
-        with self._lock:
-            rows = self._database.execute("SELECT point, value, until_ms FROM hold").fetchall()
-        return {point: (json.loads(value), until_ms) for point, value, until_ms in rows}
 
     def close(self) -> None:
         """Close the file."""
@@ -135,6 +147,13 @@ class CommandJournal:
             "DELETE FROM command WHERE id IN (SELECT id FROM command ORDER BY kept_ms DESC LIMIT -1 OFFSET ?)",
             (MAX_ROWS,),
         )
+
+
+def _essence(command: Command) -> Any:
+    """Return what a crash leaves to be looked at: the value of a `set`, or operation and circuits."""
+    if isinstance(command.args, SetArguments):
+        return command.args.value
+    return {"op": command.op, "circuits": list(getattr(command.args, "circuits", ()))}
 
 
 def _opened(file: Path) -> sqlite3.Connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -376,6 +376,18 @@ class Poller:
         """Read every point at once that alarms rest on, as after each connection."""
         for poller in self.pollers.values():
             poller.reread(poller.device.alarm_points)
+
+    def reread_points(self, points: Iterable[str]) -> None:
+        """Read points (device/key) at once, as after a switch."""
+        by_device: dict[str, list[str]] = {}
+        for point in points:
+            device, _, key = point.partition("/")
+            by_device.setdefault(device, []).append(key)
+        for name, keys in by_device.items():
+            poller = self.pollers.get(name)
+            if poller is not None:
+                known = poller.device.by_key
+                poller.reread(tuple(known[key] for key in sorted(keys) if key in known))
 
     def _arrived(self, device: Device, block: Block) -> None:
         self._sink(device, block)

@@ -58,6 +58,9 @@ class UplinkListener(Protocol):
     def command_received(self, payload: bytes, *, retained: bool) -> None:
         """A message on `down/cmd`."""
 
+    def want_received(self, payload: bytes) -> None:
+        """A message on `down/want`, where the newest is retained."""
+
 
 class Uplink:
     """One MQTT connection after the other.
@@ -157,7 +160,7 @@ class Uplink:
                     self._protocol = MQTT311 if protocol == MQTT5 else MQTT5
                 raise
             client._client.on_publish = self._acknowledged  # noqa: SLF001 - the reason code, see `publish`
-            wanted = [self._topics.confirm, self._topics.command, self._topics.online]
+            wanted = [self._topics.confirm, self._topics.command, self._topics.want, self._topics.online]
             for topic in await uplink_session.subscribe(client, wanted, protocol=protocol):
                 self._denied(topic, "subscription denied")
             self._begin(client, nonce)
@@ -240,6 +243,8 @@ class Uplink:
             self._listener.confirm_received(payload, retained=bool(message.retain))
         elif topic == self._topics.command:
             self._listener.command_received(payload, retained=bool(message.retain))
+        elif topic == self._topics.want:
+            self._listener.want_received(payload)
         elif topic == self._topics.online:
             self._seen_online(payload)
 

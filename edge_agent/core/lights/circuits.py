@@ -163,6 +163,14 @@ class Circuits:
                     circuit.judge.demanded(bool(circuit.output.target), seen_s)
         self.has_supply = has_supply
 
+    def circuit_of(self, point: str) -> Circuit | None:
+        """Return the circuit whose relay or dimmer a point is."""
+        return self._outputs.get(point) or self._dimmers.get(point)
+
+    def pace(self, stagger_s: float) -> None:
+        """Set the seconds between two circuits."""
+        self._stagger.gap_s = stagger_s
+
     def aim(self, aims: Mapping[str, Aim], now_s: float) -> None:
         """Set what each circuit should do."""
         for name, aim in aims.items():

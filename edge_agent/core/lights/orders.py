@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from contract.batch import LATEST_MS
 from contract.command import (
     CircuitResult,
     Command,
@@ -43,7 +44,7 @@ class Change:
     released: tuple[str, ...] = ()
     permits: tuple[Permit, ...] = ()
     ended: tuple[str, ...] = ()
-    refused: Mapping[str, str]
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +55,14 @@ class Standing:
         circuits: As configured.
         permits: By circuit.
         now_ms: Milliseconds since 1970 UTC.
+        is_known: Whether that time is trusted; if not, overrides end by the boot clock alone.
         boot_ms: The boot clock.
     """
 
     circuits: Sequence[CircuitRules]
     permits: Mapping[str, Permit]
     now_ms: int
+    is_known: bool = True
     boot_id: str
     boot_ms: int
 
@@ -78,10 +81,10 @@ def change_of(command: Command, standing: Standing) -> Change | str:
         until_ms = standing.now_ms + args.minutes * 60_000
         return _laid(command, circuits, standing, level=100, is_named=True, until_ms=until_ms, reason="lamp test")
     if isinstance(args, ReleaseArguments):
-        return Change(circuits=circuits, released=circuits, refused={})
+        return Change(circuits=circuits, released=circuits)
     if isinstance(args, PermitArguments):
         return _permit(command, args, circuits, standing)
-    return Change(circuits=circuits, refused={})
+    return Change(circuits=circuits)
 
 
 def _override(
@@ -129,7 +132,7 @@ def _laid(
             is_named=is_named,
             by=command.by,
             reason=reason,
-            until_ms=until_ms,
+            until_ms=until_ms if standing.is_known else LATEST_MS,
             boot_id=standing.boot_id,
             until_boot_ms=standing.boot_ms + until_ms - standing.now_ms,
             command_id=command.id,
@@ -143,7 +146,7 @@ def _laid(
 def _permit(command: Command, args: PermitArguments, circuits: tuple[str, ...], standing: Standing) -> Change | str:
     if not args.active:
         ended = tuple(name for name in circuits if name in standing.permits)
-        return Change(circuits=circuits, ended=ended, refused={}) if ended else "no_permit"
+        return Change(circuits=circuits, ended=ended) if ended else "no_permit"
     if args.until is not None and args.until <= standing.now_ms:
         return "until_has_passed"
     if args.until is not None and args.until > standing.now_ms + PERMIT_AHEAD_MS:
@@ -160,7 +163,7 @@ def _permit(command: Command, args: PermitArguments, circuits: tuple[str, ...], 
         for name in circuits
     )
     # Whoever put lamps on by hand before the work must not find them on again after it.
-    return Change(circuits=circuits, permits=permits, released=circuits, refused={})
+    return Change(circuits=circuits, permits=permits, released=circuits)
 
 
 def circuit_result(proof: Proof, held_back: str) -> CircuitResult:

@@ -24,6 +24,7 @@ class Hardware:
     """Closes only at the second pull."""
     pulls: dict[str, int] = field(default_factory=dict)
     cut: set[str] = field(default_factory=set)
+    leak_w: float = 0.0
     mute_meter: bool = False
     mute_relay: bool = False
     mains: bool = True
@@ -47,7 +48,7 @@ class Hardware:
         return self.relay.get(name, False) and (name not in self.sticky or self.pulls.get(name, 0) > 1)
 
     def power_w(self, name: str) -> float:
-        return LAMP_W if self.closed(name) and name not in self.cut and self.mains else 0.0
+        return LAMP_W if self.closed(name) and name not in self.cut and self.mains else self.leak_w
 
 
 def rules(names: Sequence[str], **facts: object) -> list[CircuitRules]:

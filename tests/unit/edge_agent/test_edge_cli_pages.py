@@ -86,18 +86,35 @@ def status(devices: list[dict[str, Any]], **facts: Any) -> dict[str, Any]:
         "clock_required": True,
         "undelivered": {"spool_batches": 86_400, "spool_bytes": 123_456_789, "oldest_age_s": 90_000.0},
         "delivery": delivery(broker_problem="refused", broker_reason="[Errno 111] Connection refused"),
-        "lighting": {
-            "program": "standard",
-            "timezone": "Asia/Ho_Chi_Minh",
-            "lamps_due": True,
-            "reason": "override",
-            "next_change_ms": 1_795_446_000_000,
-            "outputs": {
-                f"relay/k{number}": {"target": True, "commanded": False, "shown": None} for number in range(1, 9)
-            },
-        },
+        "lighting": lights(),
         "malformed": {f"modbus_wrong_{number}": 12_345 for number in range(12)},
         "devices": devices,
+    } | facts
+
+
+def lights(**facts: Any) -> dict[str, Any]:
+    circuit = {
+        "wanted": True, "dim": None, "reason": "override by huong", "until_ms": 1_795_446_000_000, "relay": None,
+        "actual": None, "proof": "failed", "cause": "did_not_close", "feedback": None, "power_w": 12_345.6,
+        "held_back": "", "on_hours": 98_765.4, "switch_count": 12_345,
+        "override": {"by": "huong", "reason": "lễ hội " * 20, "level": 100, "until_ms": 1_795_446_000_000},
+    }  # fmt: skip
+    permit = {"circuit": "A", "by": "local:nam", "reason": "thay đèn " * 15, "since_ms": 1, "until_ms": 2}
+    return {
+        "now_ms": 1_795_440_000_000,
+        "timezone": "Asia/Ho_Chi_Minh",
+        "calendar": {"name": "pleiku-standard", "rev": 41, "hash": "0" * 64, "problem": None},
+        "level": 100,
+        "reason": "override",
+        "program": "standard",
+        "rule": "tet",
+        "until_ms": 1_795_446_000_000,
+        "lamps_due": True,
+        "selector_local": True,
+        "supply": False,
+        "permits": [permit | {"overdue": True}],
+        "circuits": [circuit | {"id": f"K{number}", "output": f"relay/k{number}"} for number in range(1, 9)],
+        "want_error": None,
     } | facts
 
 
@@ -173,9 +190,9 @@ def test_a_healthy_gateway_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     page = status([device(1)], connected=True, clock_synced=True, undelivered=nothing, lighting=None, malformed={})
     lines = status_page.status_lines(page)
     assert lines[1:4] == ["Connected: yes, clock synchronised", "Not yet delivered: nothing", "Malformed: none"]
-    assert status_page.status_lines(page | {"lighting": {"program": "x", "outputs": {}}})[3].startswith(
-        "Lamps: waiting"
-    )
+    assert status_page.status_lines(page | {"lighting": lights(lamps_due=None, level=None, permits=[], circuits=[])})[
+        3
+    ].startswith("Lamps: waiting")
 
 
 def test_sizes_and_spans() -> None:

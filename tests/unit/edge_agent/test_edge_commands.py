@@ -245,7 +245,7 @@ def test_a_record_that_cannot_be_read_refuses_the_centre(tmp_path: Path) -> None
 
 def test_the_record_is_bounded_in_time_and_number(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
-    with rig.journal._transaction() as database:
+    with rig.journal.transaction() as database:
         rows = [
             (ulid(1000 + n, n), "centre", "relay/k1", "true", "lan", 1000 + n, "done", "{}")
             for n in range(MAX_ROWS + 50)
@@ -256,7 +256,7 @@ def test_the_record_is_bounded_in_time_and_number(tmp_path: Path) -> None:
         found: int = rig.journal._database.execute("SELECT COUNT(*) FROM command").fetchone()[0]
         return found
 
-    with rig.journal._transaction() as database:
+    with rig.journal.transaction() as database:
         rig.journal._prune(database, 2000)
     assert count() == MAX_ROWS
     rig.send(rig.command())

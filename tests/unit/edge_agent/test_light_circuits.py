@@ -115,7 +115,7 @@ def test_a_circuit_that_goes_dark_at_night_is_called_failed_after_its_hold(
 def test_power_that_remains_behind_an_open_contactor_is_told() -> None:
     cabinet = world()
     settle(cabinet, on(["a"]))
-    cabinet.hardware.power_w = lambda _name: 300.0  # type: ignore[method-assign]  # tapped before the contactor
+    cabinet.hardware.leak_w = 300.0  # tapped before the contactor
     cabinet.run(5.0, off(["a"]))
     assert cabinet.proof("a") == ("failed", "power_remains")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +33,8 @@ class _JumpingSelector(selectors.SelectSelector):
         ready = super().select(0)
         assert ready or timeout is not None, "the loop waits for something that never comes"
         if not ready and timeout:
-            self._clock.now_s += timeout
+            # In whole microseconds: sums of tenths would stop the clock a hair before a deadline, again and again.
+            self._clock.now_s = math.ceil((self._clock.now_s + timeout) * 1e6 - 1e-3) / 1e6
         return ready
 
 
