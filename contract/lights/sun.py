@@ -93,7 +93,7 @@ def dark_of(latitude: float, longitude: float, zone: str, day: date) -> Dark | N
     """
     midnight_ms = wall_ms(zone, day, NOON_S)
     # Solar midnights are numbered so that a noon between two of them belongs to both.
-    number = round((midnight_ms + longitude * 240_000) / _DAY_MS)
+    number = math.floor((midnight_ms + longitude * 240_000) / _DAY_MS + 0.5)
     before_ms, middle_ms, after_ms = (_transit_ms(longitude, number + part) for part in (-0.5, 0, 0.5))
     is_dark = [_is_dark(latitude, longitude, at_ms) for at_ms in (before_ms, middle_ms, after_ms)]
     if is_dark[1]:
