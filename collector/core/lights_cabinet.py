@@ -72,6 +72,7 @@ class CabinetLights:
         ledgers: Days in memory; `release` lets go of what is saved.
         told: What was last given out as evidence.
         saved_ms: Own time of the last save.
+        today: The lighting day that it last was by our own clock.
     """
 
     cabinet: Cabinet
@@ -89,6 +90,7 @@ class CabinetLights:
     ledgers: dict[str, DayLedger] = field(default_factory=dict)
     told: dict[str, Value] = field(default_factory=dict)
     saved_ms: int = 0
+    today: str = ""
 
     def __post_init__(self) -> None:
         self.groups = groups_of(self.cabinet)
@@ -175,6 +177,20 @@ class CabinetLights:
             if ledger.plan is None:
                 self.plan(ledger)
         return ledger
+
+    def keep_day(self, now_ms: int) -> None:
+        """Begin a day by our own clock and close the one before, also while the gateway is silent.
+
+        What nobody was told of is unknown, and no night that never was.
+        """
+        day, _ = self.days.of(now_ms)
+        if day == self.today or not self.live.at_ms:
+            return
+        self.today = day
+        for at_ms in (now_ms - 86_400_000, now_ms):
+            ledger = self.ledger(at_ms, now_ms)
+            if ledger is not None:
+                ledger.is_dirty = True
 
     def plan(self, ledger: DayLedger) -> None:
         """Write the calendar of a day into its ledger, with the energy that it takes."""

@@ -118,12 +118,13 @@ class LightsEngine:
             everything: All that have changed, as at the end.
         """
         for name, lights in self._cabinets.items():
+            lights.keep_day(now_ms)
             is_due = not SAVE_INTERVAL_MS > now_ms - lights.saved_ms >= 0
             if not lights.live.at_ms and not lights.ledgers:
                 continue
             if is_due or everything:
                 lights.saved_ms = now_ms
-                yield Saved(name, lights.dump(), dict(self._days(lights)))
+                yield Saved(name, lights.dump(), dict(self._days(lights, now_ms)))
 
     def kept(self, saved: Iterable[Saved]) -> None:
         """Let go of days that are on the disk."""
@@ -152,7 +153,7 @@ class LightsEngine:
         """Return the cabinets that are watched."""
         return tuple(self._cabinets)
 
-    def _days(self, lights: CabinetLights) -> Iterator[tuple[str, tuple[dict[str, Any], NightSummary]]]:
+    def _days(self, lights: CabinetLights, now_ms: int) -> Iterator[tuple[str, tuple[dict[str, Any], NightSummary]]]:
         newest = max(lights.ledgers, default="")
         for day, ledger in lights.ledgers.items():
             if not ledger.is_dirty:
@@ -160,7 +161,7 @@ class LightsEngine:
             if day == newest:
                 # The calendar of a day that has not ended may still change.
                 lights.plan(ledger)
-            summary = summary_of(lights.cabinet, lights.groups, ledger)
+            summary = summary_of(lights.cabinet, lights.groups, ledger, now_ms)
             ledger.is_dirty = False
             yield day, (ledger.dump(), summary)
 

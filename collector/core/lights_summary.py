@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from collector.core.lights_energy import energy_of
 from collector.core.lights_inventory import Group
-from collector.core.lights_ledger import DayLedger, beginnings, count, union
+from collector.core.lights_ledger import DayLedger, beginnings, count, minutes_between, union
 from config.city import Cabinet
 
 RUN_UP_MINUTES: Final = 10
@@ -65,8 +65,9 @@ class NightSummary:
         return cls(**data)
 
 
-def summary_of(cabinet: Cabinet, groups: tuple[Group, ...], ledger: DayLedger) -> NightSummary:
-    """Return what a day comes to by all that is known of it now."""
+def summary_of(cabinet: Cabinet, groups: tuple[Group, ...], ledger: DayLedger, now_ms: int) -> NightSummary:
+    """Return what a day comes to by all that is known of it at the own time `now_ms`."""
+    past = minutes_between(0, ledger.minute(now_ms) + 1)
     burning: dict[str, int] = {}
     switchings: dict[str, int] = {}
     due: dict[str, int] = {}
@@ -77,7 +78,8 @@ def summary_of(cabinet: Cabinet, groups: tuple[Group, ...], ledger: DayLedger) -
         switchings[circuit.id] = _counted(ledger, circuit.at_gateway, beginnings(on))
         wanted = ledger.wanted.get(circuit.id)
         planned = ledger.planned(circuit.id)
-        due[circuit.id] = planned if wanted is None else wanted.on() | planned & ~wanted.known()
+        # Minutes to come are neither dark nor unknown.
+        due[circuit.id] = past & (planned if wanted is None else wanted.on() | planned & ~wanted.known())
     unlit, unknown = 0, 0
     for group in groups:
         of_group = union(due[name] for name in group.ids)

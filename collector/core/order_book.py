@@ -127,10 +127,17 @@ Oddity = Literal["unknown_id", "not_asked", "after_the_end"]
 
 
 class OrderBook:
-    """All orders that have not ended, and the present connection of each gateway."""
+    """All orders that have not ended, and the present connection of each gateway.
+
+    Args:
+        orders: Of an earlier run. What became of them meanwhile was told to nobody, so all of them are asked again.
+    """
 
     def __init__(self, orders: Iterable[Order] = ()) -> None:
         self._orders: dict[str, Order] = {order.id: order for order in orders}
+        for order in self._orders.values():
+            for answer in order.answers.values():
+                answer.nonce = ""
         self._nonces: dict[str, str] = {}
 
     def has_room(self, answers: int) -> bool:

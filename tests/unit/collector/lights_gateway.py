@@ -82,6 +82,7 @@ class Gateway:
         tells: Whether it tells of its circuits at all, as gateways of before do not.
         more: More points of `control` at a time.
         burning: (seconds, circuit) to whether its lamps have power, whatever the contactor says.
+        shift_ms: How much later than the test street's own times it happens.
     """
 
     seed: int = 1
@@ -95,6 +96,7 @@ class Gateway:
     energy_wh: float = 5_000_000.0
     counter: Callable[[float, float], float] = lambda _at_s, wh: wh
     missing: float = 0.05
+    shift_ms: int = 0
     seq: int = 0
     streets: dict[str, Street] = field(default_factory=dict)
     lit_since: dict[str, float] = field(default_factory=dict)
@@ -116,9 +118,15 @@ class Gateway:
             blocks = list(self._blocks(at_s))
             self.seq += 1
             if blocks and street.random.random() >= self.missing:
-                batch = batch_of(blocks, seq=self.seq, sent_ms=ms_of(at_s + 1))
-                yield Received(gateway=GATEWAY, batch=batch, channel=channel, received_ms=ms_of(at_s + 1))
+                sent_ms = ms_of(at_s + 1) + self.shift_ms
+                batch = batch_of(blocks, seq=self.seq, sent_ms=sent_ms)
+                yield Received(gateway=GATEWAY, batch=batch, channel=channel, received_ms=sent_ms)
             at_s += self.step_s
+
+    def blocks(self, first_s: float, end_s: float) -> list[Block]:
+        """Return everything that is read in a time, without holes."""
+        steps = int((end_s - first_s) / self.step_s)
+        return [block for step in range(steps) for block in self._blocks(first_s + step * self.step_s)]
 
     def _blocks(self, at_s: float) -> Iterator[Block]:
         has_mains = self.mains(at_s)
@@ -141,7 +149,7 @@ class Gateway:
             self.energy_wh += power_w * self.step_s / 3600
             meter |= {f"p{number}": self.streets[name].measured(power_w), f"u{number}": self.streets[name].volts(at_s)}
         meter["energy_import"] = round(self.counter(at_s, self.energy_wh), 0)
-        at_ms = ms_of(at_s)
+        at_ms = ms_of(at_s) + self.shift_ms
         yield block("relay", at_ms - 300, {"mains_ok": has_mains})
         if self.tells:
             yield block("control", at_ms - 200, control | self.more(at_s))

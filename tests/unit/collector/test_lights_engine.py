@@ -139,6 +139,20 @@ def test_a_silent_gateway_is_unknown_and_not_dark_until_its_history_comes() -> N
     assert night.unknown <= 2
 
 
+def test_nights_of_a_silent_gateway_are_unknown_and_minutes_to_come_are_not() -> None:
+    engine = engine_of()
+    feed(engine, Gateway().batches(NOON_S, NOON_S + 3600))
+    list(engine.due_for_saving(ms_of(NOON_S + 3600), everything=True))
+    evening_s = DAY_S + 20 * 3600
+    saved = next(iter(engine.due_for_saving(ms_of(evening_s), everything=True)))
+    assert {day: (night.due, night.unknown) for day, (_, night) in saved.days.items()} == {
+        days_after(0): (660, 660),
+        days_after(1): (121, 121),
+    }
+    later = next(iter(engine.due_for_saving(ms_of(evening_s + DAY_S), everything=True)))
+    assert later.days[days_after(1)][1].unknown == 660
+
+
 def test_history_wakes_nobody_whatever_it_tells() -> None:
     gateway = Gateway(
         closed=lambda _at_s, _name, _wanted: False,
@@ -214,8 +228,8 @@ def test_a_restart_in_the_middle_of_a_night_loses_neither_day_nor_base() -> None
         engine.restore(CABINET, state)
     final = next(iter(whole.due_for_saving(ms_of(2.5 * DAY_S), everything=True)))
     assert json.loads(json.dumps(final.state)) == state
-    for day, (body, _) in final.days.items():
-        assert json.loads(json.dumps(body)) == shelf[CABINET, day]
+    for day in (days_after(0), days_after(1)):
+        assert json.loads(json.dumps(final.days[day][0])) == shelf[CABINET, day]
 
 
 def test_a_gateway_that_tells_of_no_circuits_goes_by_the_calendar() -> None:
