@@ -12,7 +12,7 @@ from collector.cli.lights_options import clock
 from collector.cli.lights_texts import TEXTS
 from collector.cli.table import duration, print_table
 
-STREET_CELLS: Final = 18
+STREET_CELLS: Final = 16
 REASON_CELLS: Final = 24
 SILENT_MS: Final = 90_000
 """A gateway says something at least every 30 s: what it said before is history."""
@@ -32,15 +32,14 @@ def show_status(answer: dict[str, Any]) -> None:
 
 def _status_row(cabinet: dict[str, Any], zone: ZoneInfo, now_ms: int) -> list[str]:
     control = cabinet["control"]
-    level = control.get("level")
     fresh = cabinet["at_ms"] is not None and now_ms - cabinet["at_ms"] <= SILENT_MS
     next_change = control.get("next_change")
     told_next = clock(next_change, zone, now_ms) if isinstance(next_change, int) and next_change else ""
     return [
         cabinet["id"],
         cabinet["street"][:STREET_CELLS],
-        "?" if level is None or not fresh else f"{level:g} %",
-        str(control.get("reason") or "")[:REASON_CELLS] if fresh else "",
+        _level_told(control) if fresh else "?",
+        ", ".join(map(_reason_told, _reasons(control)))[:REASON_CELLS] if fresh else "",
         circuits_told(control) if fresh else "",
         told_next if fresh else "",
         _note(cabinet, fresh=fresh, now_ms=now_ms),
@@ -63,12 +62,38 @@ def circuits_told(control: dict[str, Any]) -> str:
     return " ".join(told)
 
 
+def _reasons(control: dict[str, Any]) -> list[str]:
+    """Return why the circuits are as they are, each reason once; of a cabinet without circuits the calendar's."""
+    told = [str(value) for key, value in sorted(control.items()) if key.startswith("reason_") and value]
+    return list(dict.fromkeys(told)) or [str(control.get("reason") or "")]
+
+
+def _level_told(control: dict[str, Any]) -> str:
+    """Return the calendar's level, in brackets where something stands above it."""
+    level = control.get("level")
+    if level is None:
+        return "?"
+    above = any(reason != control.get("reason") for reason in _reasons(control))
+    return f"({level:g} %)" if above else f"{level:g} %"
+
+
+def _reason_told(reason: str) -> str:
+    word, _, by = reason.partition(" by ")
+    told = TEXTS.text(f"because_{word}") if f"because_{word}" in TEXTS else word
+    return f"{told}: {by}" if by else told
+
+
 def _note(cabinet: dict[str, Any], *, fresh: bool, now_ms: int) -> str:
     notes: list[str] = []
     permit = cabinet["permit"]
     if permit is not None:
         overdue = permit["until_ms"] is not None and now_ms > permit["until_ms"]
         notes.append(TEXTS.text("note_overdue" if overdue else "note_permit", by=permit["by"]))
+    elif cabinet["control"].get("permit"):
+        # Opened on site, or before the centre's record began.
+        overdue = bool(cabinet["control"].get("permit_overdue"))
+        by = cabinet["control"].get("permit_by") or "?"
+        notes.append(TEXTS.text("note_overdue" if overdue else "note_permit", by=by))
     if cabinet["class"] not in {"lighting", "alley"}:
         notes.append(TEXTS.text("note_watched"))
     if cabinet["control"].get("selector_local"):

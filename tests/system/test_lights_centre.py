@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
+import pty
+import re
 import secrets
 import sqlite3
+import struct
+import subprocess
+import sys
+import termios
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from config.language import cells
 from contract.codec import encode
 from contract.command import Result, ResultState
 from tests.servers import Mosquitto
@@ -206,6 +216,58 @@ def test_a_calendar_goes_out_in_stages_is_followed_and_rolled_back(
     assert centre.run("lights", "calendar", "publish", str(file), *chosen)[0] == 0
     until(lambda: _standing(centre, "gw-1") == "applied", "published above the gateway's own revision")
     assert gateways["gw-1"].wants[-1].rev == 10
+
+
+def _read_more(terminal: int, shown: bytearray) -> bytes:
+    # Nothing to read yet, or EIO: the other end has closed.
+    with contextlib.suppress(OSError):
+        shown += os.read(terminal, 65_536)
+    return bytes(shown)
+
+
+def test_at_a_terminal_the_count_is_asked_for_and_answers_are_counted_in_place(
+    centre: Centre, gateways: dict[str, StubGateway]
+) -> None:
+    centre.wait_online(4)
+    for name in ("gw-1", "gw-2"):
+        gateways[name].answers["override"] = None
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    os.set_blocking(master, False)
+    shown = bytearray()
+    command = [sys.executable, "-m", "collector", "lights", "off", "--all", "--for", "1h", "--reason", "trial"]
+    process = subprocess.Popen(
+        [*command, "--config", str(centre.config_file)],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env=os.environ | {"LAMPLIGHTER_LANG": "en", "TERM": "xterm"},
+    )
+    os.close(slave)
+    try:
+        until(lambda: b"type 4 to go on: " in _read_more(master, shown), "the question")
+        assert not any(gateway.commands for gateway in gateways.values())
+        os.write(master, b"4\n")
+        until(lambda: b"] 2/4" in _read_more(master, shown), "the live count")
+        order = gateways["gw-1"].commands[0].id
+        gateways["gw-1"].tell(order, ResultState.DONE)
+        gateways["gw-2"].tell(order, ResultState.FAILED, "did_not_open")
+        until(lambda: bool(_read_more(master, shown)) and process.poll() is not None, "the end")
+        _read_more(master, shown)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+    assert process.returncode == 1
+    text = shown.decode().replace("\r\n", "\n")
+    # Each frame goes back up over the one before, which all fitted the screen.
+    ups = [int(up) for up in re.findall(r"\x1b\[(\d+)A", text)]
+    assert 0 < max(ups) <= 24
+    frames = text.partition("to go on: ")[2].split("\x1b[")
+    assert max(cells(line) for frame in frames for line in frame.split("\n")[1:]) <= 80
+    end = text.rpartition("\x1b[J")[2]
+    assert "done at 3 of 4" in end
+    assert "contactor did not open" in end
 
 
 def _standing(centre: Centre, gateway: str) -> str:

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from collector.cli import lights_orders, lights_refusals, lights_texts, main
 from collector.cli.lights_options import instant_of, seconds_of
-from collector.cli.lights_view import circuits_told
+from collector.cli.lights_view import circuits_told, show_status
 from tests.unit.collector.lights_parts import NOW_MS
 
 CALENDAR = """\
@@ -201,3 +201,34 @@ def test_every_fixed_word_of_the_centre_has_a_text() -> None:
     told_apart = {"unknown_names", "no_such_request"}
     missing = {code for code in codes - told_apart if f"no_{code}" not in lights_refusals.REFUSALS}
     assert missing == set()
+
+
+def test_status_tells_what_stands_above_the_calendar_in_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    cabinet = {
+        "id": "c-001",
+        "street": "Đường Hùng Vương nối dài",
+        "class": "lighting",
+        "online": True,
+        "at_ms": NOW_MS - 1000,
+        "permit": None,
+    }
+    control = {"level": 67, "reason": "program", "next_change": NOW_MS + 3_600_000, "wanted_a": 1, "actual_a": 1}
+    answer = {
+        "timezone": "Asia/Ho_Chi_Minh",
+        "now_ms": NOW_MS,
+        "cabinets": [
+            cabinet | {"control": control | {"reason_a": "program"}},
+            cabinet | {"control": control | {"reason_a": "override by huong"}},
+            cabinet | {"control": control | {"permit": True, "permit_by": "an", "reason_a": "permit"}},
+            cabinet | {"control": control, "at_ms": NOW_MS - 600_000, "online": False},
+        ],
+    }
+    show_status(answer)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    told = [re.split(r"  +", line) for line in lines[1:]]
+    assert told[0][2:] == ["67 %", "program", "A+", "21:00"]
+    assert told[1][2:4] == ["(67 %)", "override: huong"]
+    assert told[2][2:4] == ["(67 %)", "work permit"]
+    assert told[2][-1] == "permit: an"
+    assert told[3][2:] == ["?", "away 10m"]
