@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from bench import city, faults, faulty_field, flash, poll_tcp, silent_unit, wire_rtu
+from bench import city, faults, faulty_field, flash, fleet, poll_tcp, silent_unit, wire_rtu
 
 BENCHMARKS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "poll_tcp": poll_tcp.run,
@@ -17,6 +17,7 @@ BENCHMARKS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "faults": faults.run,
     "faulty_field": faulty_field.run,
     "city": city.run,
+    "fleet": fleet.run,
 }
 
 
@@ -47,6 +48,10 @@ def missed(name: str, result: dict[str, Any]) -> list[str]:
             ("CPU a point of a city", result.get("city_ratio", 9) <= result.get("limit_city_ratio", 0)),
             ("CPU a point as fast as possible", result.get("fast_ratio", 9) <= result.get("limit_fast_ratio", 0)),
             ("read to MQTT", result.get("read_to_mqtt_p50_ms", 99) <= result.get("limit_p50_ms", 0)),
+        ],
+        "fleet": [
+            ("every gateway answers", result.get("answered", 0) == result.get("gateways", -1)),
+            ("the answer's time", result.get("p99_s", 99) <= result.get("limit_p99_s", 0)),
         ],
     }
     return [what for what, kept in checks[name] if not kept]
