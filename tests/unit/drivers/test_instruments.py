@@ -305,6 +305,26 @@ def test_sdi12_concurrent_measurement_on_the_wire() -> None:
     assert asked_us[1] - asked_us[0] >= 2_000_000
 
 
+def test_who_asks_a_measuring_sdi12_sensor_waits_and_spoils_nothing() -> None:
+    """A technician reads what the poller has just begun to measure: both get their values."""
+    sensor = twin(SoilProbe, values={"measure_s": 8.0})
+    rig = Rig(sensor, **SDI12)
+    driver = rig.driver("generic-sdi12-soil")
+
+    async def later() -> Block:
+        await asyncio.sleep(3.0)
+        await driver.probe()
+        return await driver.read(driver.points)
+
+    async def scenario() -> list[Block]:
+        return await asyncio.gather(driver.read(driver.points), later())
+
+    begun_us = rig.time.us
+    for block in rig.run(scenario()):
+        assert (block.values, block.causes) == ((31.25, 24.5, 410.0), {})
+    assert 16e6 < rig.time.us - begun_us < 20e6
+
+
 def test_slow_sdi12_sensors_do_not_hold_the_line() -> None:
     sensors = [SoilProbe(Noise(1, str(number)), address=str(number), values={"measure_s": 10.0}) for number in range(5)]
     rig = sdi12(*sensors)
