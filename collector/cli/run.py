@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sqlite3
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from collector.cli.options import ConfigFailure, RefusedFailure, config_option, 
 from collector.cli.setup import Setup, load_setup
 from collector.cli.texts import text
 from collector.shell.desk import Desk
+from config.terminal import for_stream
 
 
 @click.command(help=text("help_run"))
@@ -29,7 +31,7 @@ def run(config_file: Path, verbose: bool) -> None:
     setup = load_setup(config_file)
     configure_logging(verbose=verbose)
     for finding in setup.findings:
-        click.echo(str(finding), err=True)
+        click.echo(for_stream(str(finding), sys.stderr), err=True)
     config = setup.config
 
     def make_desk(*, publish: Callable[[str, bytes | None], None]) -> Desk:

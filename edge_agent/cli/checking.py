@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ from config.document import Document, Location, read_document
 from config.errors import ConfigErrors, ConfigProblem
 from config.loader import UnreadableFileError, load_document, no_such
 from config.profile import InstrumentProfile, ModbusProfile, load_profile, shipped_profiles
+from config.setup import setting_problems
+from config.terminal import for_stream
 from config.texts import TEXTS as FINDINGS
 from contract.schedule import Schedule, next_change_ms
 from drivers.registry import device_points
@@ -93,6 +96,11 @@ def _check_devices(config: AgentConfig, document: Document, findings: Findings) 
         wrong += [((*location, "points", at), key) for at, key in enumerate(device.points or ()) if key not in known]
         for place, key in wrong:
             findings.at("error", document, place, no_such("point", key, known))
+        settings = setting_problems(profile, device.setup) if isinstance(profile, ModbusProfile) else ()
+        for key, problem in settings:
+            findings.at("error", document, (*location, "setup", key), problem)
+        if device.setup and not isinstance(profile, ModbusProfile):
+            findings.at("error", document, (*location, "setup"), FINDINGS.text("no_setup", profile=profile.profile))
         if wrong or _check_adjust(device, profile, location, document, findings):
             continue
         try:
@@ -251,7 +259,9 @@ def _print(file: Path, config: AgentConfig | None, points: int, findings: Findin
         )
         return
     print_lines(
-        f"{problem.file}:{problem.line}:{problem.column}: {TEXTS.text(severity)}: {problem.message}"
+        for_stream(
+            f"{problem.file}:{problem.line}:{problem.column}: {TEXTS.text(severity)}: {problem.message}", sys.stdout
+        )
         for severity, problem in findings.problems
     )
     if findings.problems:
