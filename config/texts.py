@@ -339,6 +339,10 @@ _AGREEMENT: Final = {
         "want of '{point}' does not fit type {type}: true or false for a bool, a number for all others",
         "want của '{point}' không hợp kiểu {type}: bool dùng true hoặc false, kiểu khác dùng số",
     ),
+    "no_setup": (
+        "profile '{profile}' has no settings that could be chosen",
+        "hồ sơ '{profile}' không có cài đặt nào để chọn",
+    ),
     "setup_range": (
         "want {want} lies out of the range of '{point}'",
         "want {want} nằm ngoài giới hạn của '{point}'",

@@ -21,6 +21,7 @@ from drivers.registry import device_points
 from edge_agent.cli.checking_field import Profiles, Severity, check_counters, check_instruments
 from edge_agent.cli.checking_lines import check_lines, tls_files
 from edge_agent.cli.checking_quality import check_quality
+from edge_agent.cli.checking_size import check_description
 from edge_agent.cli.exit_codes import ExitCode
 from edge_agent.cli.output import print_json, print_lines, say
 from edge_agent.cli.words import TEXTS
@@ -67,6 +68,10 @@ def check_command(config_file: Path, *, as_json: bool) -> ExitCode:
         points = _check_devices(config, document, findings)
         _check_files(config, document, findings)
         _check_machine(config, document, findings)
+        if not findings.count("error"):
+            check_description(
+                config, config_file, points, lambda severity, place, text: findings.at(severity, document, place, text)
+            )
     _print(config_file, config, points, findings, as_json=as_json)
     if findings.count("error"):
         return ExitCode.CONFIG

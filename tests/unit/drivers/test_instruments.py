@@ -317,7 +317,7 @@ def test_who_asks_a_measuring_sdi12_sensor_waits_and_spoils_nothing() -> None:
         return await driver.read(driver.points)
 
     async def scenario() -> list[Block]:
-        return await asyncio.gather(driver.read(driver.points), later())
+        return list(await asyncio.gather(driver.read(driver.points), later()))
 
     begun_us = rig.time.us
     for block in rig.run(scenario()):
