@@ -151,9 +151,11 @@ class Exchange(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Moment:
     """When the last byte of an answer came, on both clocks, in milliseconds.
+
+    Never changed once it is handed over; not frozen, since it is made at every request.
 
     Attributes:
         held_s: How long the exchange kept the line from others, in seconds.

@@ -17,13 +17,13 @@ import os
 import socket
 import ssl
 from collections import deque
-from dataclasses import replace
 from typing import Any, Final
 
 from config.agent import TcpLine
 from drivers.base import Clock, Exchange, Framing, LineCounters, Moment
 from drivers.errors import Fault, FrameError, LineDownError
 from drivers.lines.addresses import HostAddresses
+from drivers.lines.deadlines import Deadlines
 from drivers.lines.security import NoTlsFilesError, client_context, tls_reason
 from drivers.texts import frame_error, line_down
 
@@ -38,11 +38,16 @@ ONE_SHOTS: Final = 3
 """Connections in a row that a device closed after one answer, before it is believed to do so always."""
 
 
-class _Connection(asyncio.Protocol):
+RECEIVED_BYTES: Final = 1024
+"""Taken at a time: the longest answer is 260 bytes, and asyncio would else take room for 256 KB at each."""
+
+
+class _Connection(asyncio.BufferedProtocol):
     """Feeds what comes to the exchange that waits for it."""
 
     def __init__(self, line: TcpConnectionLine) -> None:
         self._line = line
+        self._room = memoryview(bytearray(RECEIVED_BYTES))
         self.transport: asyncio.Transport | None = None
         self.answers = 0
 
@@ -54,8 +59,11 @@ class _Connection(asyncio.Protocol):
         # A gateway that lost its power never says goodbye.
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
-    def data_received(self, data: bytes) -> None:
-        self._line.received(self, data)
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - how much may come is ours to say
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._line.received(self, bytes(self._room[:nbytes]))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._line.lost(self, exc)
@@ -80,7 +88,14 @@ class TcpConnectionLine:
     the answer to a later request. The next request opens a new one.
     """
 
-    def __init__(self, config: TcpLine, clock: Clock) -> None:
+    def __init__(self, config: TcpLine, clock: Clock, deadlines: Deadlines | None = None) -> None:
+        """Prepare; the first request connects.
+
+        Args:
+            config: The line.
+            clock: For the times of answers.
+            deadlines: Shared with other lines of the same event loop, if there are any.
+        """
         self.id = config.id
         self.framing: Framing = config.framing
         self.counters = LineCounters()
@@ -100,6 +115,8 @@ class TcpConnectionLine:
         self._answer: asyncio.Future[Moment] | None = None
         self._busy = False
         self._heard = False
+        self._begun_s = 0.0
+        self._deadlines = Deadlines() if deadlines is None else deadlines
         self._one_shots = 0
         self._urgent: deque[asyncio.Future[None]] = deque()
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -156,6 +173,9 @@ class TcpConnectionLine:
 
     def _pass_on(self) -> None:
         """Give the line to whoever is next; it stays busy until nobody waits."""
+        if not self._urgent and not self._waiting:
+            self._busy = False
+            return
         for queue in (self._urgent, self._waiting):
             while queue:
                 turn = queue.popleft()
@@ -200,12 +220,13 @@ class TcpConnectionLine:
         self._heard = False
         answer: asyncio.Future[Moment] = loop.create_future()
         self._answer = answer
-        begun_s = loop.time()
-        timer = loop.call_at(begun_s + self._timeout_s, self._expired)
+        self._begun_s = begun_s = loop.time()
+        self._deadlines.watch(self, begun_s + self._timeout_s, loop)
         try:
             assert connection.transport is not None  # noqa: S101 - set by connection_made, before _connect returns
             request = exchange.begin(counters.requests)
-            self._id_left = request[:2] if self._ignores_id else b""
+            if self._ignores_id:
+                self._id_left = request[:2]
             connection.transport.write(request)
             moment = await answer
         except FrameError as error:
@@ -215,27 +236,30 @@ class TcpConnectionLine:
                 self._drop()
                 self._stay_quiet(begun_s)
             error.held_s = max(loop.time(), self._quiet_until_s or 0.0) - begun_s
+            counters.busy_s += loop.time() - begun_s
             raise
         except BaseException:
             # Cancelled in the middle: the answer may still come, and must find nobody.
             self._drop()
             self._stay_quiet(begun_s)
+            counters.busy_s += loop.time() - begun_s
             raise
         finally:
-            timer.cancel()
+            self._deadlines.forget(self)
             self._exchange = self._answer = None
-            counters.busy_s += loop.time() - begun_s
+        counters.busy_s += moment.held_s
         counters.replies += 1
         connection.answers += 1
         if connection.answers > 1:
             self._one_shots = 0
-        if exchange.surplus():
-            counters.late_bytes += exchange.surplus()
+        surplus = exchange.surplus()
+        if surplus:
+            counters.late_bytes += surplus
             self._drop()
         elif self._one_shots >= ONE_SHOTS:
             # The next request would run into the device's closing.
             self._drop()
-        return replace(moment, held_s=loop.time() - begun_s)
+        return moment
 
     def _stay_quiet(self, begun_s: float) -> None:
         """Let an answer that is late go by, where it could be taken for the next one's."""
@@ -261,7 +285,7 @@ class TcpConnectionLine:
             data = given + data[len(given) :]
         try:
             if exchange.feed(data):
-                answer.set_result(Moment(self._clock.wall_ms(), self._clock.monotonic_ms()))
+                answer.set_result(self._moment())
         except FrameError as error:
             answer.set_exception(error)
 
@@ -276,11 +300,16 @@ class TcpConnectionLine:
             down = line_down("host_lost" if reason else "host_hung_up", host=self._where, reason=reason)
             self._answer.set_exception(down)
 
-    def _expired(self) -> None:
+    def _moment(self) -> Moment:
+        held_s = asyncio.get_running_loop().time() - self._begun_s
+        return Moment(self._clock.wall_ms(), self._clock.monotonic_ms(), held_s)
+
+    def expired(self) -> None:
+        """Take that the time-out of the request on the wire is over."""
         if self._answer is not None and self._exchange is not None and not self._answer.done():
             error = self._exchange.expire()
             if error is None:
-                self._answer.set_result(Moment(self._clock.wall_ms(), self._clock.monotonic_ms()))
+                self._answer.set_result(self._moment())
             else:
                 self._answer.set_exception(error)
 

@@ -64,7 +64,10 @@ class BusTime:
         if answered and held_s > 0:
             self.answered.add(held_s)
             if groups:
-                self._by_groups.setdefault(groups, HeldMean()).add(held_s)
+                held = self._by_groups.get(groups)
+                if held is None:
+                    held = self._by_groups[groups] = HeldMean()
+                held.add(held_s)
 
     def close_window(self, held_s: float, window_s: float) -> None:
         """Set the share: `held_s` is all that this device held the line since the start."""

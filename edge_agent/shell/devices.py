@@ -14,6 +14,7 @@ from config.errors import ConfigErrors, ConfigProblem
 from config.points import PointSpec
 from config.profile import InstrumentProfile, ModbusProfile, load_profile
 from drivers.base import Clock, DevicePoint, Driver, Line
+from drivers.lines.deadlines import Deadlines
 from drivers.lines.share import LineShare
 from drivers.registry import build_driver, device_points, open_line
 from edge_agent.core.derived import corrections_of, unlimited
@@ -156,7 +157,9 @@ def build_fleet(
     profiles = load_profiles(config, base)
     wanted = [device for device in config.devices if only is None or device.id in only]
     line_configs = {line.id: line for line in config.lines}
-    lines = {name: open_line(line_configs[name], clock) for name in dict.fromkeys(device.line for device in wanted)}
+    deadlines = Deadlines()
+    names = dict.fromkeys(device.line for device in wanted)
+    lines = {name: open_line(line_configs[name], clock, deadlines) for name in names}
     allowed = config.commands.allow if writable else ()
     calibrations = corrections_of(config)
     devices = []
