@@ -290,8 +290,8 @@ _AGREEMENT: Final = {
         "thùng cao hơn chỗ lắp thiết bị ({height:g} m so với đáy)",
     ),
     "adjust_nothing": (
-        "say what becomes of the value: mounting_height_m, or scale and offset",
-        "hãy ghi cách tính giá trị: mounting_height_m, hoặc scale và offset",
+        "say what becomes of the value, mounting_height_m or scale and offset, or what its limits are here",
+        "hãy ghi cách tính giá trị, mounting_height_m hoặc scale và offset, hoặc giới hạn của nó ở đây",
     ),
     "adjust_no_number": (
         "'{point}' is no number, nothing can be reckoned from it",
