@@ -7,10 +7,13 @@ from itertools import pairwise
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from config.language import LANGUAGES
 from config.points import RegisterPoint, RegisterType, Table
 from config.profile import DeviceLimits, ModbusProfile, load_modbus_profile
 from contract.reading import Cause
 from drivers.errors import FrameError, RefusedError
+from drivers.modbus.ascii_frames import MAX_ASCII_FRAME
+from drivers.modbus.captured import HexError, parse_capture, parse_hex
 from drivers.modbus.explain import explain
 from drivers.modbus.frames import RtuExchange, TcpExchange, crc16, read_pdu, write_coil_pdu
 from drivers.modbus.guard import WritePermission, check_request
@@ -236,3 +239,31 @@ def test_values_taken_as_they_are_are_those_that_were_looked_at(
     assert (sound is None) == (limited or "float32" in kinds)
     if sound is not None:
         assert decoder.decode(data) == [(value, Cause.OK) for value in sound]
+
+
+@given(
+    st.one_of(
+        st.text(max_size=200),
+        st.text(alphabet="0123456789abcdefhxTR:<>[]-, \\'b\n", max_size=200),
+        st.lists(
+            st.sampled_from(["TX:", "<<", "01 04 00 00 00 02 71 cb", "0104044367af55e210", ":010400000002F9", "b'"])
+        ).map(" ".join),
+    )
+)
+def test_any_text_is_a_capture_or_refused_with_words(text: str) -> None:
+    try:
+        captured = parse_capture(text)
+    except HexError as error:
+        refusal: HexError | None = error
+    else:
+        refusal = None
+        assert len(captured.frame) <= MAX_ASCII_FRAME + 1
+        assert captured.request is None or len(captured.request) <= MAX_ASCII_FRAME + 1
+    assert refusal is None or all(refusal.problem.text(language) for language in LANGUAGES)
+
+
+@given(st.binary(min_size=1, max_size=200))
+def test_bytes_are_the_same_in_every_spelling(frame: bytes) -> None:
+    # Python's own spelling of bytes is the oracle.
+    spellings = (frame.hex(" "), frame.hex(), frame.hex(":"), repr(frame), "".join(f"[{byte:02X}]" for byte in frame))
+    assert {parse_hex(text) for text in spellings if not text.startswith(":")} == {frame}

@@ -9,7 +9,6 @@ import pytest
 from click.testing import CliRunner
 
 from contract.codec import encode
-from contract.state import MAX_META_BYTES
 from edge_agent.cli import checking_size
 from edge_agent.cli.commands import edge_agent
 from edge_agent.shell.built_in import meta_of
@@ -43,10 +42,6 @@ def test_it_names_the_first_device_that_does_not_fit(tmp_path: Path, monkeypatch
     assert f"{LIMIT}: {fits} of 90 devices fit" in finding["message"]
     assert _size(_file(tmp_path, fits, "fits.yaml")) <= LIMIT < _size(_file(tmp_path, fits + 1, "more.yaml"))
     assert CliRunner().invoke(edge_agent, ["check", "--config", str(tmp_path / "fits.yaml")]).exit_code == 0
-
-
-def test_the_limit_is_the_wire_s() -> None:
-    assert checking_size.MAX_META_BYTES == MAX_META_BYTES
 
 
 def _size(file: Path) -> int:
