@@ -67,8 +67,10 @@ def test_what_is_no_number_or_out_of_range_is_no_value(fields: dict[str, Any], r
 
 
 def test_nought_and_the_smallest_normal_number_are_values() -> None:
-    for registers, value in (("00 00 00 00", 0.0), ("80 00 00 00", 0.0), ("00 80 00 00", 2.0**-126)):
-        assert decode(spec(type="float32"), bytes.fromhex(registers)) == (pytest.approx(value, rel=1e-6), Cause.OK)
+    for registers, expected in (("00 00 00 00", 0.0), ("80 00 00 00", 0.0), ("00 80 00 00", 2.0**-126)):
+        value, cause = decode(spec(type="float32"), bytes.fromhex(registers))
+        assert cause is Cause.OK
+        assert value == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("limit", [b"\x00\x0a", b"\x00\x14"])

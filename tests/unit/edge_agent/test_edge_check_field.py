@@ -26,6 +26,8 @@ devices:
   - {id: io, profile: waveshare-relay-d, line: bus, intervals: {fast_s: 0.05}}
 counters:
   - {id: rain, source: io/di1, en: Rain, vi: Mưa, quantity_per_pulse: 0.2, unit: mm, shortest_pulse_s: 0.2}
+doubts:
+  - {points: [pm/pm2_5], witness: soil/moisture, above: 70}
 """
 
 
@@ -79,7 +81,7 @@ def test_a_wrong_profile_of_an_instrument_is_found(tmp_path: Path) -> None:
 
 def test_the_examples_of_the_page_for_technicians_are_sound(tmp_path: Path) -> None:
     page = (Path(__file__).parents[3] / "docs" / "instruments.md").read_text("utf-8")
-    merged: dict[str, Any] = {"gateway": "gw-1", "lines": [], "devices": [], "counters": []}
+    merged: dict[str, Any] = {"gateway": "gw-1", "lines": [], "devices": [], "counters": [], "doubts": []}
     blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     assert len(blocks) == 2
     for block in blocks:
