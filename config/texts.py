@@ -339,6 +339,10 @@ _AGREEMENT: Final = {
         "want of '{point}' does not fit type {type}: true or false for a bool, a number for all others",
         "want của '{point}' không hợp kiểu {type}: bool dùng true hoặc false, kiểu khác dùng số",
     ),
+    "modular": (
+        "profile '{profile}' answers 0 for modules that are not fitted: list in points what this device has",
+        "hồ sơ '{profile}' trả 0 cho mô-đun không lắp: hãy ghi ở points những gì thiết bị này có",
+    ),
     "no_setup": (
         "profile '{profile}' has no settings that could be chosen",
         "hồ sơ '{profile}' không có cài đặt nào để chọn",

@@ -101,11 +101,7 @@ def _check_devices(config: AgentConfig, document: Document, findings: Findings) 
         wrong += [((*location, "points", at), key) for at, key in enumerate(device.points or ()) if key not in known]
         for place, key in wrong:
             findings.at("error", document, place, no_such("point", key, known))
-        settings = setting_problems(profile, device.setup) if isinstance(profile, ModbusProfile) else ()
-        for key, problem in settings:
-            findings.at("error", document, (*location, "setup", key), problem)
-        if device.setup and not isinstance(profile, ModbusProfile):
-            findings.at("error", document, (*location, "setup"), FINDINGS.text("no_setup", profile=profile.profile))
+        _check_fitting(device, profile, location, document, findings)
         if wrong or _check_adjust(device, profile, location, document, findings):
             continue
         try:
@@ -129,6 +125,23 @@ def _check_devices(config: AgentConfig, document: Document, findings: Findings) 
     check_lines(config, profiles, tell)
     _check_units(config, profiles, document, findings)
     return count
+
+
+def _check_fitting(
+    device: DeviceConfig,
+    profile: ModbusProfile | InstrumentProfile,
+    location: Location,
+    document: Document,
+    findings: Findings,
+) -> None:
+    """Check what a device must say of its modules, and what it chooses of its own settings."""
+    if profile.modular and device.points is None:
+        findings.at("error", document, location, FINDINGS.text("modular", profile=profile.profile))
+    if device.setup and not isinstance(profile, ModbusProfile):
+        findings.at("error", document, (*location, "setup"), FINDINGS.text("no_setup", profile=profile.profile))
+    elif isinstance(profile, ModbusProfile):
+        for key, problem in setting_problems(profile, device.setup):
+            findings.at("error", document, (*location, "setup", key), problem)
 
 
 def _check_adjust(

@@ -13,6 +13,7 @@ from config.agent import Line as LineConfig
 from config.errors import ConfigErrors, ConfigProblem
 from config.points import PointSpec
 from config.profile import InstrumentProfile, ModbusProfile, load_profile
+from config.texts import TEXTS
 from drivers.base import Clock, DevicePoint, Driver, Line
 from drivers.lines.deadlines import Deadlines
 from drivers.lines.share import LineShare
@@ -152,7 +153,7 @@ def build_fleet(
 
     Raises:
         ConfigErrors: A profile is wrong.
-        ValueError: A device names points that its profile has not.
+        ValueError: A device names points that its profile has not, or does not say which of its modules are fitted.
     """
     profiles = load_profiles(config, base)
     wanted = [device for device in config.devices if only is None or device.id in only]
@@ -167,6 +168,8 @@ def build_fleet(
         share = LineShare(lines[device.line])
         corrections = calibrations.get(device.id, {})
         profile = profiles[device.profile]
+        if profile.modular and device.points is None:
+            raise ValueError(f"device '{device.id}': {TEXTS.text('modular', profile=profile.profile)}")
         driver = build_driver(*unlimited(device, profile, corrections), share, clock, allowed)
         limits = {point.key: point.spec for point in device_points(device, profile)} if corrections else {}
         devices.append(

@@ -10,7 +10,11 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from config.agent import AgentConfig
+from config.loader import load_text
 from edge_agent.cli.commands import edge_agent
+from edge_agent.shell.devices import build_fleet
+from tests.unit.edge_agent.virtual_agent import VirtualClock
 
 AGENT = """\
 gateway: gw-1
@@ -93,3 +97,23 @@ def test_the_examples_of_the_page_for_technicians_are_sound(tmp_path: Path) -> N
         (tmp_path / f"port{number}").touch()
     code, output = check(tmp_path, yaml.safe_dump(merged))
     assert (code, output.count("error") + output.count("warning")) == (0, 0), output
+
+
+STATION = """\
+gateway: gw-1
+lines: [{id: met, kind: serial, port: /dev/null, baud: 4800}]
+devices:
+  - {id: met, profile: renke-rs-fsxcs, line: met}
+"""
+
+
+def test_who_does_not_say_which_modules_are_fitted_is_refused(tmp_path: Path) -> None:
+    code, output = check(tmp_path, STATION)
+    assert (code, "4:5: error: profile 'renke-rs-fsxcs' answers 0 for modules that are not fitted" in output) == (
+        3,
+        True,
+    )
+    config = load_text(STATION, tmp_path / "agent.yaml", AgentConfig)
+    with pytest.raises(ValueError, match="device 'met': profile 'renke-rs-fsxcs' answers 0"):
+        build_fleet(config, tmp_path, VirtualClock())
+    assert check(tmp_path, STATION.replace("line: met}", "line: met, points: [wind_speed, wind_direction]}"))[0] == 0
