@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
 from config.points import PointSpec, RegisterPoint
 from contract.reading import Block, Reading, Value
-from drivers.errors import Fault, FrameError
+from drivers.errors import DriverError, Fault, FrameError
 
 Framing = Literal["rtu", "ascii", "tcp"]
 
@@ -166,6 +166,10 @@ class Moment:
     held_s: float = 0.0
 
 
+Answered = Callable[[Moment | None, DriverError | None], None]
+"""Takes when an answer came, or why there is none."""
+
+
 class Line(Protocol):
     """One physical bus, or one host and port. It has one owner; commands go before polls, between two frames."""
 
@@ -200,6 +204,18 @@ class Line(Protocol):
 
     async def close(self) -> None:
         """Let the frame on the wire end, fail those that wait with LineDownError, give the port back."""
+        ...
+
+
+class CallingLine(Protocol):
+    """A line that can send without a task and call back where the answer arrives; it says so by `calls_back`."""
+
+    def begin(self, exchange: Exchange, answered: Answered) -> bool:
+        """Send a request now, if nothing stands in the way; return whether it was sent."""
+        ...
+
+    def abandon(self, exchange: Exchange) -> None:
+        """Expect no answer any more to a request that was begun; harmless if it has come."""
         ...
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from config.language import Language
 from config.profile import Condition, ModbusProfile
 from contract.reading import Block, Cause, Quality, Reading, Value, quality_of
-from drivers.base import Clock, DevicePoint, Line, Moment
+from drivers.base import CallingLine, Clock, DevicePoint, Line, Moment
 from drivers.errors import (
     DriverError,
     LineDownError,
@@ -28,6 +28,13 @@ from drivers.modbus.values import BlockDecoder, Decoded, decode, decoder_of, enc
 from drivers.texts import TEXTS
 
 MAX_KEPT_PLANS: Final = 64
+
+
+Taken = Callable[[Block | None, DriverError | None], None]
+
+
+def _nobody(_block: Block | None, _error: DriverError | None) -> None:
+    return
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +185,10 @@ class ModbusDriver:
         self._free_at_ms = 0.0
         self._gap_lock = asyncio.Lock()
         self._carry = self._carry_after_gap if self._gap_ms else line.exchange
+        calling: Any = line
+        self._calling: CallingLine | None = calling if getattr(line, "calls_back", False) and not self._gap_ms else None
+        self._begun: _Plan | None = None
+        self._taken: Taken = _nobody
 
     async def read(self, points: Sequence[DevicePoint]) -> Block:
         """Read points into one block; see Driver.read."""
@@ -207,6 +218,56 @@ class ModbusDriver:
             causes=found.causes,
             monotonic_ms=found.moment.monotonic_ms,
         )
+
+    @property
+    def calls_back(self) -> bool:
+        """Whether begin_read is worth trying: its line calls back, and the device needs no gap."""
+        return self._calling is not None
+
+    def begin_read(self, points: Sequence[DevicePoint], taken: Taken) -> bool:
+        """Read points without a task, if one request fetches them and the line is free.
+
+        Args:
+            points: The same tuple again and again.
+            taken: Called with the block, or with the error that `read` would raise; with neither of them where the
+                device must be asked again, in another way or once more, which `read` does.
+
+        Returns:
+            Whether the request was sent. If not, nothing was done.
+        """
+        if self._begun is not None or self._calling is None:
+            return False
+        plan = self._plan(points)
+        if plan.sole is None or plan.busy:
+            return False
+        self._begun, self._taken = plan, taken
+        if not self._calling.begin(plan.sole.exchange, self._answered):
+            self._begun = None
+            return False
+        plan.busy = True
+        return True
+
+    def abandon_read(self) -> None:
+        """Expect no answer any more to the request of begin_read."""
+        plan, self._begun = self._begun, None
+        if plan is not None and plan.sole is not None and self._calling is not None:
+            plan.busy = False
+            self._calling.abandon(plan.sole.exchange)
+
+    def _answered(self, moment: Moment | None, error: DriverError | None) -> None:
+        plan, self._begun = self._begun, None
+        if plan is None or plan.sole is None:
+            return
+        plan.busy = False
+        code = plan.sole.exchange.exception_code
+        if moment is not None and code is None:
+            self._taken(self._whole(plan, plan.sole, moment), None)
+            return
+        if moment is not None and code is not None:
+            error = exception_error(code, self._unit, plan.sole.exchange.function)
+            if code == BUSY or isinstance(error, UnsupportedError):
+                error = None
+        self._taken(None, error)
 
     def _whole(self, plan: _Plan, sole: _Read, moment: Moment) -> Block:
         """Return the block of a plan that one answer brings whole: what nearly every device gives all day."""

@@ -25,15 +25,16 @@ Change = Literal["short", "over"]
 
 @dataclass(slots=True)
 class HeldMean:
-    """The mean of recent holds, in seconds."""
+    """The mean of recent holds, in seconds; `count` is of how many, MEMORY_POLLS at most."""
 
     count: int = 0
     mean_s: float = 0.0
 
     def add(self, held_s: float) -> None:
         """Take one hold."""
-        self.count += 1
-        self.mean_s += (held_s - self.mean_s) / min(self.count, MEMORY_POLLS)
+        if self.count < MEMORY_POLLS:
+            self.count += 1
+        self.mean_s += (held_s - self.mean_s) / self.count
 
 
 @dataclass(slots=True)

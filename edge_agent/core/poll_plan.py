@@ -70,7 +70,9 @@ class PollPlan(Generic[Point]):
         for index, group in enumerate(self.groups):
             if group.due_s <= until_s:
                 indexes.append(index)
-                self._advance(group, until_s)
+                steps = math.floor((until_s - group.due_s) / group.interval_s) + 1
+                group.due_s += steps * group.interval_s
+                self.dropped += steps - 1
             next_s = min(next_s, group.due_s)
         due = tuple(indexes)
         self.taken, self.next_due_s = due, next_s
@@ -78,11 +80,6 @@ class PollPlan(Generic[Point]):
         if merged is None:
             merged = self._merged[due] = tuple(point for index in due for point in self.groups[index].points)
         return merged
-
-    def _advance(self, group: PollGroup[Point], until_s: float) -> None:
-        steps = max(1, math.floor((until_s - group.due_s) / group.interval_s) + 1)
-        group.due_s += steps * group.interval_s
-        self.dropped += steps - 1
 
     def drop(self, points: Container[Point]) -> None:
         """Read these points no more."""

@@ -46,7 +46,7 @@ class Device:
     corrections: Mapping[str, tuple[Correction, ...]] = field(default_factory=dict)
     limits: Mapping[str, PointSpec] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The name within the gateway."""
         return self.config.id

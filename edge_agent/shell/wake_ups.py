@@ -17,9 +17,9 @@ class WakeUp:
 
     __slots__ = ("call",)
 
-    def __init__(self, call: Callable[[], None]) -> None:
+    def __init__(self, call: Callable[[], None] | None) -> None:
         """Take what is to be called."""
-        self.call: Callable[[], None] | None = call
+        self.call = call
 
     def cancel(self) -> None:
         """Call nothing any more; harmless if it was called."""
@@ -30,10 +30,14 @@ class WakeUps:
     """The times that many pollers of one event loop wait for.
 
     A timer of asyncio for each costs more than the Modbus request that it is set for.
+
+    Attributes:
+        none: A call that never comes.
     """
 
     def __init__(self) -> None:
         """Begin with nobody waiting."""
+        self.none: Final = WakeUp(None)
         self._waiting: list[_Entry] = []
         self._numbers: Final = count()
         self._armed_s = math.inf
