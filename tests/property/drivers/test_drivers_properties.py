@@ -168,11 +168,14 @@ def test_every_point_is_whole_in_one_legal_request(
 @given(st.binary(min_size=4, max_size=4))
 @example(b"\x7f\xc0\0\0")
 @example(b"\x7f\x7f\xff\xff")
+@example(b"\0\x80\0\0")
+@example(b"\x80\0\0\x01")
 def test_every_float32_keeps_its_bits_or_is_no_value(registers: bytes) -> None:
     spec = RegisterPoint(key="x", en="", vi="", table="input", address=0, type="float32")
     value, cause = decode(spec, registers)
     raw = struct.unpack(">f", registers)[0]
-    if math.isfinite(raw):
+    # Below 2^-126 lie the numbers that another word order makes of measurements.
+    if math.isfinite(raw) and (raw == 0 or abs(raw) >= 2.0**-126):
         assert isinstance(value, float)
         assert struct.pack(">f", value) == registers
         assert value == shortest_float32(raw)
