@@ -26,7 +26,8 @@ from contract.reading import Cause, Quality, Value, quality_of
 from drivers.base import Exchange
 from drivers.errors import FrameError
 from drivers.modbus.ascii_frames import AsciiExchange
-from drivers.modbus.explain import HexError, explain, parse_hex
+from drivers.modbus.captured import HexError, parse_capture, parse_hex
+from drivers.modbus.explain import explain
 from drivers.modbus.explain_registers import explain_registers, parse_registers
 from drivers.modbus.frames import MAX_TCP_FRAME, RtuExchange, TcpExchange, crc16, read_pdu, write_coil_pdu
 from drivers.modbus.values import decode
@@ -244,7 +245,15 @@ def frame_explained(draw: random.Random) -> bool:
 def typed(draw: random.Random) -> bool:
     """Read bytes and registers as people type them."""
     good = draw.choice(
-        ("01 04 04 43 67 af 55 e2 10", ":0104044367AF5549", "40001=17234,40002=0x4366", "coil:3=on 10001=0")
+        (
+            "01 04 04 43 67 af 55 e2 10",
+            ":0104044367AF5549",
+            "TX: 01 04 00 00 00 02 71 cb RX: 01 04 04 43 67 af 55 e2 10",
+            "000700000006010400000002000700000007010404 4367af55",
+            r"b'\x01\x04\x04Cg\xafU\xe2\x10'",
+            "40001=17234,40002=0x4366",
+            "coil:3=on 10001=0",
+        )
     )
     text = damaged(draw, good.encode("ascii")).decode("latin-1")
     try:
@@ -252,6 +261,8 @@ def typed(draw: random.Random) -> bool:
             explain_registers(FORMS, parse_registers(text))
         else:
             explain(FORMS, parse_hex(text))
+            captured = parse_capture(text)
+            explain(FORMS, captured.frame, captured.request)
     except HexError as error:
         _expect(bool(error.problem.text("vi")), "a refusal without a text")
         return False

@@ -33,6 +33,10 @@ class Adjust(StrictModel):
         unit: The new unit, if `scale` changes it.
         low: Smallest possible new value; the profile's limits, adjusted, hold as well.
         high: Largest possible new value.
+        max_rate: Greatest possible change here, in the new unit per second, instead of the profile's; a faster one is
+            UNCERTAIN with cause `rate`.
+        flat_after_s: How long the value may stand still here, in seconds, instead of the profile's; after that it is
+            UNCERTAIN with cause `flat`.
     """
 
     mounting_height_m: Length | None = None
@@ -42,6 +46,8 @@ class Adjust(StrictModel):
     unit: Annotated[str, Field(max_length=16)] | None = None
     low: float | None = None
     high: float | None = None
+    max_rate: Annotated[float, Field(gt=0)] | None = None
+    flat_after_s: Annotated[float, Field(gt=0, le=86_400)] | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Adjust:
@@ -51,7 +57,7 @@ class Adjust(StrictModel):
             findings += [At((name,), TEXTS.text("adjust_one_way")) for name in numbers]
         elif self.depth_m is not None:
             findings.append(At(("depth_m",), TEXTS.text("adjust_depth_alone")))
-        elif not numbers and self.low is None and self.high is None:
+        elif not numbers and all(one is None for one in (self.low, self.high, self.max_rate, self.flat_after_s)):
             findings.append(At((), TEXTS.text("adjust_nothing")))
         if self.depth_m is not None and self.mounting_height_m is not None and self.depth_m > self.mounting_height_m:
             findings.append(At(("depth_m",), TEXTS.text("adjust_depth", height=self.mounting_height_m)))
@@ -61,6 +67,11 @@ class Adjust(StrictModel):
             findings.append(At(("low",), TEXTS.text("low_below_high")))
         refuse(findings)
         return self
+
+    @property
+    def changes(self) -> bool:
+        """Whether the value itself becomes another one, or only its limits do."""
+        return any(one is not None for one in (self.mounting_height_m, self.scale, self.offset, self.unit))
 
     @property
     def becomes(self) -> Literal["level", "fill"] | None:
@@ -125,10 +136,11 @@ def adjusted(spec: PointSpec, adjust: Adjust) -> PointSpec:
             "scale": _clean(spec.scale * factor),
             "offset": _clean(spec.offset * factor + summand),
             # Other devices of the class give the same field with a fraction.
-            "store_as": "float",
+            "store_as": "float" if adjust.changes else spec.store_as,
             "low": max((limit for limit in (low, adjust.low) if limit is not None), default=None),
             "high": min((limit for limit in (high, adjust.high) if limit is not None), default=None),
-            "max_rate": None if spec.max_rate is None else _clean(spec.max_rate * size),
+            "max_rate": adjust.max_rate or (None if spec.max_rate is None else _clean(spec.max_rate * size)),
+            "flat_after_s": adjust.flat_after_s or spec.flat_after_s,
             "deadband": _clean(spec.deadband * size),
             "rolls_over_at": None if spec.rolls_over_at is None else _clean(spec.rolls_over_at * size),
             "urgent_levels": tuple(sorted(moved(level) for level in spec.urgent_levels)),

@@ -15,6 +15,7 @@ from config.lighting import Lighting, lighting_findings
 from config.loader import At, StrictModel, no_such, refuse, twice
 from config.points import Name, PointId, check_field
 from config.quality import Averages, Calibration, Doubt, MaintenanceSwitch, out_of_order, switched_twice
+from config.setup import ChosenSetting
 from config.texts import TEXTS
 from contract.batch import MAX_POINTS_PER_DEVICE
 from contract.topics import BUILT_IN_DEVICES, DEFAULT_ROOT, RESERVED_DEVICES, RESERVED_GATEWAYS
@@ -264,6 +265,8 @@ class DeviceConfig(StrictModel):
         points: The profile's point keys to read; all of them if not set.
         intervals: Its own poll intervals; the agent's if not set.
         averages: Averages of its points over fixed periods; none if not set.
+        setup: The profile's point key to what this setting of the device itself must be here, if not what the profile
+            wants; `edge-agent setup` compares it.
     """
 
     id: Name
@@ -276,6 +279,7 @@ class DeviceConfig(StrictModel):
     points: tuple[Name, ...] | None = None
     intervals: Intervals | None = None
     averages: Averages | None = None
+    setup: Annotated[dict[Name, ChosenSetting], Field(max_length=64)] = Field(default_factory=dict)
 
     @field_validator("id")
     @classmethod

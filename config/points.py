@@ -222,6 +222,8 @@ class RegisterPoint(PointSpec):
         bits: First and last bit of the register that hold it, counted from 0; [3, 3] is one bit.
         labels: What the codes of the register mean; the value is then the label, and an unknown code is BAD.
         quality: The register that says what the value is worth.
+        unit_word: The register that says in which unit the device gives the value; any other code than its `good` ones,
+            and the value is BAD, since it is a number of something else.
         exponent: The register whose number n multiplies the value by 10^n.
         addend: A register whose number is added to this one before scaling, such as the fraction of a total.
         writable: Whether the device lets it be written.
@@ -237,6 +239,7 @@ class RegisterPoint(PointSpec):
         default_factory=dict
     )
     quality: QualityWord | None = None
+    unit_word: QualityWord | None = None
     exponent: Register | None = None
     addend: Register | None = None
     writable: bool = False
@@ -269,7 +272,7 @@ class RegisterPoint(PointSpec):
     @property
     def companions(self) -> tuple[Register, ...]:
         """The other registers that its value depends on."""
-        return tuple(one for one in (self.quality, self.exponent, self.addend) if one is not None)
+        return tuple(one for one in (self.quality, self.unit_word, self.exponent, self.addend) if one is not None)
 
     @model_validator(mode="after")
     def _possible(self) -> RegisterPoint:
@@ -291,7 +294,8 @@ class RegisterPoint(PointSpec):
             findings.append(At(("writable",), TEXTS.text("plain_write")))
         if self.companions and (is_bit_table or self.type == "string"):
             findings.append(At(("type",), TEXTS.text("no_companion", type=self.type)))
-        for name, one in (("quality", self.quality), ("exponent", self.exponent), ("addend", self.addend)):
+        for name in ("quality", "unit_word", "exponent", "addend"):
+            one: Register | None = getattr(self, name)
             if one is not None and one.address + one.width > 65536:
                 findings.append(At((name, "address"), TEXTS.text("address_end")))
         if self.address + self.width > 65536:

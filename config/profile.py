@@ -186,6 +186,8 @@ class Profile(StrictModel):
         vi: The type in Vietnamese.
         source: Where the register map comes from.
         warm_up_s: Seconds after it was found in which its values are UNCERTAIN with cause `warm_up`.
+        modular: Whether modules that are not fitted answer like those that are, with 0: then a device must list in
+            `points` what it has.
     """
 
     profile: Name
@@ -195,6 +197,7 @@ class Profile(StrictModel):
     vi: str
     source: Source
     warm_up_s: Annotated[float, Field(ge=0, le=86_400)] = 0.0
+    modular: bool = False
 
     @property
     def proves_type(self) -> bool:
@@ -230,6 +233,8 @@ class ModbusProfile(Profile):
         vi: The type in Vietnamese.
         source: Where the register map comes from.
         warm_up_s: Seconds after it was found in which its values are UNCERTAIN with cause `warm_up`.
+        modular: Whether modules that are not fitted answer like those that are, with 0: then a device must list in
+            `points` what it has.
         limits: What the device bears.
         start: Requests that make it measure.
         probe: A read that proves the type.
@@ -294,6 +299,8 @@ class InstrumentProfile(Profile):
         vi: The type in Vietnamese.
         source: Where the frames come from.
         warm_up_s: Seconds after it was found in which its values are UNCERTAIN with cause `warm_up`.
+        modular: Whether modules that are not fitted answer like those that are, with 0: then a device must list in
+            `points` what it has.
         settings: What its protocol must know of this type; the protocol's page names the keys.
         points: What it measures.
     """

@@ -65,6 +65,7 @@ class Calibration(StrictModel):
         a: Slope.
         b: What is added, in the point's unit.
         valid_from: When it begins to hold: date and time with its zone, such as 2026-11-20T08:00+07:00.
+        valid_to: When the next one is due; from then on values are corrected still, but UNCERTAIN with cause `suspect`.
         by: Who calibrated.
         note: What with, or the number of the record.
     """
@@ -73,13 +74,14 @@ class Calibration(StrictModel):
     a: float = 1.0
     b: float = 0.0
     valid_from: str
+    valid_to: str | None = None
     by: Annotated[str, Field(min_length=1, max_length=64)]
     note: Annotated[str, Field(max_length=128)] = ""
 
-    @field_validator("valid_from")
+    @field_validator("valid_from", "valid_to")
     @classmethod
-    def _is_a_moment(cls, text: str) -> str:
-        if _moment(text) is None:
+    def _is_a_moment(cls, text: str | None) -> str | None:
+        if text is not None and _moment(text) is None:
             raise ValueError(TEXTS.text("no_moment", text=text))
         return text
 
@@ -87,13 +89,19 @@ class Calibration(StrictModel):
     def _maps(self) -> Calibration:
         if self.a == 0:
             raise At(("a",), TEXTS.text("slope_zero"))
+        if self.to_ms is not None and self.to_ms <= self.from_ms:
+            raise At(("valid_to",), TEXTS.text("valid_backwards"))
         return self
 
     @property
     def from_ms(self) -> int:
         """When it begins to hold, milliseconds since 1970 UTC."""
-        moment = _moment(self.valid_from)
-        return 0 if moment is None else round((moment - _EPOCH).total_seconds() * 1000)
+        return _ms(self.valid_from) or 0
+
+    @property
+    def to_ms(self) -> int | None:
+        """When the next one is due, milliseconds since 1970 UTC; None if nobody said."""
+        return None if self.valid_to is None else _ms(self.valid_to)
 
 
 def _moment(text: str) -> datetime | None:
@@ -102,6 +110,11 @@ def _moment(text: str) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo is not None and moment.year >= 1970 else None
+
+
+def _ms(text: str) -> int | None:
+    moment = _moment(text)
+    return None if moment is None else round((moment - _EPOCH).total_seconds() * 1000)
 
 
 def out_of_order(calibrations: tuple[Calibration, ...]) -> list[At]:

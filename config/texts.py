@@ -304,8 +304,8 @@ _AGREEMENT: Final = {
         "thùng cao hơn chỗ lắp thiết bị ({height:g} m so với đáy)",
     ),
     "adjust_nothing": (
-        "say what becomes of the value: mounting_height_m, or scale and offset",
-        "hãy ghi cách tính giá trị: mounting_height_m, hoặc scale và offset",
+        "say what becomes of the value, mounting_height_m or scale and offset, or what its limits are here",
+        "hãy ghi cách tính giá trị, mounting_height_m hoặc scale và offset, hoặc giới hạn của nó ở đây",
     ),
     "adjust_no_number": (
         "'{point}' is no number, nothing can be reckoned from it",
@@ -352,6 +352,14 @@ _AGREEMENT: Final = {
     "setup_kind": (
         "want of '{point}' does not fit type {type}: true or false for a bool, a number for all others",
         "want của '{point}' không hợp kiểu {type}: bool dùng true hoặc false, kiểu khác dùng số",
+    ),
+    "modular": (
+        "profile '{profile}' answers 0 for modules that are not fitted: list in points what this device has",
+        "hồ sơ '{profile}' trả 0 cho mô-đun không lắp: hãy ghi ở points những gì thiết bị này có",
+    ),
+    "no_setup": (
+        "profile '{profile}' has no settings that could be chosen",
+        "hồ sơ '{profile}' không có cài đặt nào để chọn",
     ),
     "setup_range": (
         "want {want} lies out of the range of '{point}'",

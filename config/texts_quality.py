@@ -18,6 +18,14 @@ QUALITY: Final = {
         "'{text}' is no date and time with its zone, such as 2026-11-20T08:00+07:00",
         "'{text}' không phải ngày giờ kèm múi giờ, ví dụ 2026-11-20T08:00+07:00",
     ),
+    "valid_backwards": (
+        "valid_to is not later than valid_from",
+        "valid_to phải sau valid_from",
+    ),
+    "calibration_due": (
+        "the calibration of '{point}' ended on {when}: its values are suspect until there is a new one",
+        "hiệu chuẩn '{point}' đã hết hạn {when}: giá trị bị coi là đáng ngờ đến lần hiệu chuẩn mới",
+    ),
     "slope_zero": ("a of 0 would make every value the same", "a bằng 0 làm mọi giá trị như nhau"),
     "calibrations_rise": (
         "a calibration of '{point}' before it begins at the same time or later: list them in the order of time",

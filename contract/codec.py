@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+import struct
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -87,7 +89,6 @@ def _is_deep(data: object) -> bool:
 
 
 _FLOATS: Final = frozenset({float})
-_WHOLE: Final = frozenset({int, bool})
 
 
 def encode(model: BaseModel) -> bytes:
@@ -137,7 +138,9 @@ def _whole_columns(rows: list[list[Block]]) -> dict[str, list[Value | None]] | N
     keys = rows[0][0].keys
     for blocks in rows:
         block = blocks[0]
-        if len(blocks) > 1 or block.causes or block.keys != keys or len(block.values) != len(keys):
+        if len(blocks) > 1 or block.causes or len(block.values) != len(keys):
+            return None
+        if block.keys is not keys and block.keys != keys:
             return None
         if not _all_fit(block.values):
             return None
@@ -151,14 +154,26 @@ def _whole_columns(rows: list[list[Block]]) -> dict[str, list[Value | None]] | N
 
 
 def _all_fit(values: Sequence[Value | None]) -> bool:
-    """Return whether values of one kind of number can all travel; False also where they must be looked at singly."""
-    kinds = set(map(type, values))
-    if kinds == _FLOATS:
-        return all(map(math.isfinite, values))  # type: ignore[arg-type]  # all are floats
-    if kinds and kinds <= _WHOLE:
-        least, greatest = min(values), max(values)  # type: ignore[type-var]  # all are whole numbers
-        return least >= LEAST_INTEGER and greatest <= GREATEST_INTEGER  # type: ignore[operator]  # as above
-    return bool(kinds) and all(value is not None and _fits(value) for value in values)
+    """Return whether values can all travel; False also where they must be looked at singly."""
+    if not values:
+        return False
+    if isinstance(values[0], int):
+        try:
+            # The range of 64 bits, which struct checks ten times as fast as min and max would.
+            _integers(len(values)).pack(*values)
+        except struct.error:
+            pass
+        else:
+            return True
+    elif set(map(type, values)) == _FLOATS and math.isfinite(sum(values)):  # type: ignore[arg-type]  # all are floats
+        # One NaN or infinity would be the sum as well.
+        return True
+    return all(value is not None and _fits(value) for value in values)
+
+
+@lru_cache(maxsize=256)
+def _integers(count: int) -> struct.Struct:
+    return struct.Struct(f"{count}q")
 
 
 def _samples(blocks: Iterable[Block]) -> dict[str, tuple[Value | None, Cause | None]]:

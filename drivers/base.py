@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
 from config.points import PointSpec, RegisterPoint
 from contract.reading import Block, Reading, Value
-from drivers.errors import Fault, FrameError
+from drivers.errors import DriverError, Fault, FrameError
 
 Framing = Literal["rtu", "ascii", "tcp"]
 
@@ -151,9 +151,11 @@ class Exchange(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Moment:
     """When the last byte of an answer came, on both clocks, in milliseconds.
+
+    Never changed once it is handed over; not frozen, since it is made at every request.
 
     Attributes:
         held_s: How long the exchange kept the line from others, in seconds.
@@ -162,6 +164,10 @@ class Moment:
     wall_ms: int
     monotonic_ms: int
     held_s: float = 0.0
+
+
+Answered = Callable[[Moment | None, DriverError | None], None]
+"""Takes when an answer came, or why there is none."""
 
 
 class Line(Protocol):
@@ -198,6 +204,18 @@ class Line(Protocol):
 
     async def close(self) -> None:
         """Let the frame on the wire end, fail those that wait with LineDownError, give the port back."""
+        ...
+
+
+class CallingLine(Protocol):
+    """A line that can send without a task and call back where the answer arrives; it says so by `calls_back`."""
+
+    def begin(self, exchange: Exchange, answered: Answered) -> bool:
+        """Send a request now, if nothing stands in the way; return whether it was sent."""
+        ...
+
+    def abandon(self, exchange: Exchange) -> None:
+        """Expect no answer any more to a request that was begun; harmless if it has come."""
         ...
 
 

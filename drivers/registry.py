@@ -9,6 +9,7 @@ from config.agent import Allowed, DeviceConfig, SerialLine, TcpLine
 from config.points import RegisterPoint
 from config.profile import InstrumentProfile, ModbusProfile, Profile
 from drivers.base import Clock, DevicePoint, Driver, Line
+from drivers.lines.deadlines import Deadlines
 
 
 def device_points(device: DeviceConfig, profile: Profile) -> tuple[DevicePoint, ...]:
@@ -37,15 +38,21 @@ def device_points(device: DeviceConfig, profile: Profile) -> tuple[DevicePoint, 
     return points
 
 
-def open_line(line: SerialLine | TcpLine, clock: Clock) -> Line:
-    """Return the line of a configuration; it opens its port at the first exchange, and again when it was lost."""
+def open_line(line: SerialLine | TcpLine, clock: Clock, deadlines: Deadlines | None = None) -> Line:
+    """Return the line of a configuration; it opens its port at the first exchange, and again when it was lost.
+
+    Args:
+        line: Its configuration.
+        clock: For the times of answers.
+        deadlines: Those of all TCP lines of one event loop, if it has several.
+    """
     if isinstance(line, SerialLine):
         from drivers.lines.serial import SerialBusLine  # noqa: PLC0415 - agents without serial ports need no pyserial
 
         return SerialBusLine(line, clock)
     from drivers.lines.tcp import TcpConnectionLine  # noqa: PLC0415 - the same for agents without TCP devices
 
-    return TcpConnectionLine(line, clock)
+    return TcpConnectionLine(line, clock, deadlines)
 
 
 def build_driver(

@@ -322,9 +322,9 @@ class Agent:
         device = self._fleet.find(str(device_id))
         if device is None or not isinstance(keys, list):
             return {"error": f"no device '{str(device_id)[:64]}'"}
-        others = (one for one in self._fleet.devices if one.config.line == device.config.line and one is not device)
+        # The poller may be at it, also at this one.
+        others_s = sum(one.patience_s for one in self._fleet.devices if one.config.line == device.config.line)
         try:
-            others_s = sum(one.patience_s for one in others)
             readings = await read_device(device, keys, others_s, self._refinement.glance)
             return {"readings": [as_dict(reading) for reading in readings]}
         except (DriverError, TimeoutError) as error:

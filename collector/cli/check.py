@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ import click
 from collector.cli.options import EXIT_FINDING, config_option, json_option, lang_option
 from collector.cli.setup import load_setup
 from collector.cli.texts import text
+from config.terminal import for_stream
 
 
 @click.command(help=text("help_check"))
@@ -31,7 +33,7 @@ def check(config_file: Path, as_json: bool) -> None:
         click.echo(json.dumps(facts | {"findings": [str(finding) for finding in setup.findings]}, ensure_ascii=False))
     else:
         for finding in setup.findings:
-            click.echo(str(finding), err=True)
+            click.echo(for_stream(str(finding), sys.stderr), err=True)
         if not setup.findings:
             click.echo(text("check_ok", **facts))
     if setup.findings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -10,6 +11,7 @@ import click
 
 from collector.cli.texts import text
 from config.language import LANGUAGES
+from config.terminal import for_stream
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -45,7 +47,7 @@ class Failure(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Print the message alone: findings begin with their file and line."""
-        click.echo(self.message, err=file is None, file=file)
+        click.echo(for_stream(self.message, file or sys.stderr), err=file is None, file=file)
 
 
 class ConfigFailure(Failure):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sqlite3
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from collector.cli.setup import Setup, load_setup
 from collector.cli.texts import text
 from collector.shell.desk import Desk
 from collector.shell.own_evidence import OwnEvidence
+from config.terminal import for_stream
 from contract.lights import Calendar
 
 
@@ -33,7 +35,7 @@ def run(config_file: Path, verbose: bool) -> None:
     setup = load_setup(config_file)
     configure_logging(verbose=verbose)
     for finding in setup.findings:
-        click.echo(str(finding), err=True)
+        click.echo(for_stream(str(finding), sys.stderr), err=True)
     config = setup.config
 
     evidence = OwnEvidence()

@@ -6,7 +6,6 @@ import collections
 import contextlib
 import queue
 import random
-import ssl
 import threading
 import time
 from collections.abc import Sequence
@@ -21,8 +20,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from collector.core.token_bucket import TokenBucket
+from collector.shell.broker_tls import TlsContext, tls_context
 from collector.shell.metrics import Metrics
-from config.agent import Mqtt, Tls
+from config.agent import Mqtt
 
 MAX_UNACKNOWLEDGED: Final = 20
 """The client sends all that it holds at a reconnect, whatever the broker's receive maximum is."""
@@ -77,7 +77,7 @@ class Broker:
         self._denied_s = 0.0
         self._refusal = ""
         self._silence = ""
-        self._tls: _TlsContext | None = None
+        self._tls: TlsContext | None = None
         self._protocol = MQTTProtocolVersion.MQTTv5
         self._retained: collections.OrderedDict[str, bytes | None] = collections.OrderedDict()
         self._transient: collections.deque[tuple[str, bytes]] = collections.deque()
@@ -216,7 +216,7 @@ class Broker:
         if self._mqtt.username is not None:
             client.username_pw_set(self._mqtt.username, self._password())
         if self._mqtt.tls is not None:
-            self._tls = _tls_context(self._mqtt.tls)
+            self._tls = tls_context(self._mqtt.tls)
             client.tls_set_context(self._tls)
         # With it paho leaves writing to its loop. Else the publisher would write to the socket while the loop does:
         # half-sent packets would mix, and OpenSSL allows one thread a connection.
@@ -364,40 +364,3 @@ class Broker:
                 if message is not None and message[0] not in self._retained:
                     self._retained[message[0]] = message[1]
         sent.clear()
-
-
-class _TlsContext(ssl.SSLContext):
-    """Remembers what the peer said of our certificate: in TLS 1.3 that comes after the handshake, and paho drops it."""
-
-    refusal: str = ""
-
-
-class _TlsSocket(ssl.SSLSocket):
-    """Closed when its handshake fails: paho forgets it then."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        try:
-            super().do_handshake(block)
-        except BaseException:
-            self.close()
-            raise
-
-    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        try:
-            return super().recv(buflen, flags)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise
-        except ssl.SSLError as error:
-            if isinstance(self.context, _TlsContext):
-                self.context.refusal = str(error)
-            raise
-
-
-def _tls_context(tls: Tls) -> _TlsContext:
-    context = _TlsContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.sslsocket_class = _TlsSocket
-    context.load_verify_locations(tls.ca_file)
-    if tls.cert_file is not None:
-        context.load_cert_chain(tls.cert_file, tls.key_file)
-    return context

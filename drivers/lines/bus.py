@@ -8,7 +8,7 @@ is thrown away.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from config.agent import SerialLine
@@ -174,7 +174,8 @@ class Bus:
         finally:
             counters.busy_s += (port.now_us() - begun_us) / 1_000_000
         counters.replies += 1
-        return replace(moment, held_s=(self._free_us - begun_us) / 1_000_000)
+        moment.held_s = (self._free_us - begun_us) / 1_000_000
+        return moment
 
     def _answer(self, exchange: Exchange, request: bytes, deadline_us: int, manners: Manners) -> Moment:
         port, character_us = self._port, self._timing.character_us

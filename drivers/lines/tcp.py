@@ -17,13 +17,13 @@ import os
 import socket
 import ssl
 from collections import deque
-from dataclasses import replace
 from typing import Any, Final
 
 from config.agent import TcpLine
-from drivers.base import Clock, Exchange, Framing, LineCounters, Moment
+from drivers.base import Answered, Clock, Exchange, Framing, LineCounters, Moment
 from drivers.errors import Fault, FrameError, LineDownError
 from drivers.lines.addresses import HostAddresses
+from drivers.lines.deadlines import Deadlines
 from drivers.lines.security import NoTlsFilesError, client_context, tls_reason
 from drivers.texts import frame_error, line_down
 
@@ -38,11 +38,16 @@ ONE_SHOTS: Final = 3
 """Connections in a row that a device closed after one answer, before it is believed to do so always."""
 
 
-class _Connection(asyncio.Protocol):
+RECEIVED_BYTES: Final = 1024
+"""Taken at a time: the longest answer is 260 bytes, and asyncio would else take room for 256 KB at each."""
+
+
+class _Connection(asyncio.BufferedProtocol):
     """Feeds what comes to the exchange that waits for it."""
 
     def __init__(self, line: TcpConnectionLine) -> None:
         self._line = line
+        self._room = memoryview(bytearray(RECEIVED_BYTES))
         self.transport: asyncio.Transport | None = None
         self.answers = 0
 
@@ -54,8 +59,11 @@ class _Connection(asyncio.Protocol):
         # A gateway that lost its power never says goodbye.
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
-    def data_received(self, data: bytes) -> None:
-        self._line.received(self, data)
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - how much may come is ours to say
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._line.received(self, bytes(self._room[:nbytes]))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._line.lost(self, exc)
@@ -76,17 +84,28 @@ def _no_connection(host: str, error: OSError) -> LineDownError:
 class TcpConnectionLine:
     """The line that a TcpLine configures.
 
+    Attributes:
+        calls_back: Whether `begin` may send; not where silences must be kept.
+
     An answer that is late, or wrong in any way, closes the connection: what comes later on it could be taken for
     the answer to a later request. The next request opens a new one.
     """
 
-    def __init__(self, config: TcpLine, clock: Clock) -> None:
+    def __init__(self, config: TcpLine, clock: Clock, deadlines: Deadlines | None = None) -> None:
+        """Prepare; the first request connects.
+
+        Args:
+            config: The line.
+            clock: For the times of answers.
+            deadlines: Shared with other lines of the same event loop, if there are any.
+        """
         self.id = config.id
         self.framing: Framing = config.framing
         self.counters = LineCounters()
         self._host, self._port, self._timeout_s = config.host, config.port, config.timeout_s
         self._tls = config.tls
         self._is_serial = config.needs_silence
+        self.calls_back = not config.needs_silence
         self._ignores_id = config.transaction_id == "ignore"
         self._id_left = b""
         self._quiet_s = config.quiet_s
@@ -98,8 +117,11 @@ class TcpConnectionLine:
         self._connection: _Connection | None = None
         self._exchange: Exchange | None = None
         self._answer: asyncio.Future[Moment] | None = None
+        self._answered: Answered | None = None
         self._busy = False
         self._heard = False
+        self._begun_s = 0.0
+        self._deadlines = Deadlines() if deadlines is None else deadlines
         self._one_shots = 0
         self._urgent: deque[asyncio.Future[None]] = deque()
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -156,6 +178,9 @@ class TcpConnectionLine:
 
     def _pass_on(self) -> None:
         """Give the line to whoever is next; it stays busy until nobody waits."""
+        if not self._urgent and not self._waiting:
+            self._busy = False
+            return
         for queue in (self._urgent, self._waiting):
             while queue:
                 turn = queue.popleft()
@@ -191,51 +216,104 @@ class TcpConnectionLine:
         finally:
             self._settling = False
 
+    def begin(self, exchange: Exchange, answered: Answered) -> bool:
+        """Send a request now and call `answered` where its answer arrives, if nothing stands in the way.
+
+        Returns:
+            Whether it was sent. If not, because the line is busy, not connected or keeps silences, `exchange` does it.
+        """
+        connection = self._connection
+        if self._busy or self._closing or connection is None or not self.calls_back:
+            return False
+        self._busy = True
+        self._answered = answered
+        self._send(connection, exchange, asyncio.get_running_loop())
+        return True
+
+    def abandon(self, exchange: Exchange) -> None:
+        """Expect no answer any more to a request that was begun; harmless if it has come."""
+        if self._answered is not None and self._exchange is exchange:
+            self._answered = None
+            self._gave_up(None)
+            self._pass_on()
+
     async def _ask(self, exchange: Exchange) -> Moment:
         loop = asyncio.get_running_loop()
         connection = self._connection or await self._connect(loop)
-        counters = self.counters
-        counters.requests += 1
-        self._exchange = exchange
-        self._heard = False
         answer: asyncio.Future[Moment] = loop.create_future()
         self._answer = answer
-        begun_s = loop.time()
-        timer = loop.call_at(begun_s + self._timeout_s, self._expired)
+        self._send(connection, exchange, loop)
         try:
-            assert connection.transport is not None  # noqa: S101 - set by connection_made, before _connect returns
-            request = exchange.begin(counters.requests)
-            self._id_left = request[:2] if self._ignores_id else b""
-            connection.transport.write(request)
             moment = await answer
-        except FrameError as error:
-            counters.count(error.fault)
-            # A damaged frame of the right unit, function and length was the answer: nothing more comes.
-            if not self._is_serial or error.fault is not Fault.CRC:
-                self._drop()
-                self._stay_quiet(begun_s)
-            error.held_s = max(loop.time(), self._quiet_until_s or 0.0) - begun_s
+        except BaseException as error:
+            # Also cancelled in the middle: the answer may still come, and must find nobody.
+            self._gave_up(error)
             raise
-        except BaseException:
-            # Cancelled in the middle: the answer may still come, and must find nobody.
+        self._succeeded(connection, exchange, moment)
+        return moment
+
+    def _send(self, connection: _Connection, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
+        self.counters.requests += 1
+        self._exchange = exchange
+        self._heard = False
+        self._begun_s = loop.time()
+        self._deadlines.watch(self, self._begun_s + self._timeout_s, loop)
+        assert connection.transport is not None  # noqa: S101 - set by connection_made, before _connect returns
+        request = exchange.begin(self.counters.requests)
+        if self._ignores_id:
+            self._id_left = request[:2]
+        connection.transport.write(request)
+
+    def _conclude(self, moment: Moment | None, error: FrameError | LineDownError | None) -> None:
+        """Hand the answer, or why there is none, to who waits for it."""
+        answer, answered, exchange, connection = self._answer, self._answered, self._exchange, self._connection
+        if answered is None:
+            self._exchange = None
+            if answer is not None and not answer.done():
+                if error is not None:
+                    answer.set_exception(error)
+                elif moment is not None:
+                    answer.set_result(moment)
+            return
+        self._answered = None
+        if moment is not None and exchange is not None and connection is not None:
+            self._succeeded(connection, exchange, moment)
+        else:
+            self._gave_up(error)
+        self._pass_on()
+        answered(moment, error)
+
+    def _gave_up(self, error: BaseException | None) -> None:
+        """Take note of a request without an answer."""
+        self._deadlines.forget(self)
+        self._exchange = self._answer = None
+        begun_s, now_s = self._begun_s, asyncio.get_running_loop().time()
+        self.counters.busy_s += now_s - begun_s
+        if isinstance(error, FrameError):
+            self.counters.count(error.fault)
+        # A damaged frame of the right unit, function and length was the answer: nothing more comes.
+        if not self._is_serial or not isinstance(error, FrameError) or error.fault is not Fault.CRC:
             self._drop()
             self._stay_quiet(begun_s)
-            raise
-        finally:
-            timer.cancel()
-            self._exchange = self._answer = None
-            counters.busy_s += loop.time() - begun_s
+        if isinstance(error, FrameError):
+            error.held_s = max(now_s, self._quiet_until_s or 0.0) - begun_s
+
+    def _succeeded(self, connection: _Connection, exchange: Exchange, moment: Moment) -> None:
+        self._deadlines.forget(self)
+        self._exchange = self._answer = None
+        counters = self.counters
+        counters.busy_s += moment.held_s
         counters.replies += 1
         connection.answers += 1
         if connection.answers > 1:
             self._one_shots = 0
-        if exchange.surplus():
-            counters.late_bytes += exchange.surplus()
+        surplus = exchange.surplus()
+        if surplus:
+            counters.late_bytes += surplus
             self._drop()
         elif self._one_shots >= ONE_SHOTS:
             # The next request would run into the device's closing.
             self._drop()
-        return replace(moment, held_s=loop.time() - begun_s)
 
     def _stay_quiet(self, begun_s: float) -> None:
         """Let an answer that is late go by, where it could be taken for the next one's."""
@@ -244,12 +322,12 @@ class TcpConnectionLine:
 
     def received(self, connection: _Connection, data: bytes) -> None:
         """Take bytes from the connection."""
-        answer, exchange = self._answer, self._exchange
+        exchange = self._exchange
         if self._settling and connection is self._connection:
             self.counters.late_bytes += len(data)
             self._quiet_until_s = max(self._quiet_until_s or 0.0, asyncio.get_running_loop().time() + PIECE_S)
             return
-        if connection is not self._connection or answer is None or exchange is None or answer.done():
+        if connection is not self._connection or exchange is None:
             self.counters.late_bytes += len(data)
             if connection is self._connection:
                 self._drop()
@@ -260,29 +338,34 @@ class TcpConnectionLine:
             given, self._id_left = self._id_left[: len(data)], self._id_left[len(data) :]
             data = given + data[len(given) :]
         try:
-            if exchange.feed(data):
-                answer.set_result(Moment(self._clock.wall_ms(), self._clock.monotonic_ms()))
+            is_whole = exchange.feed(data)
         except FrameError as error:
-            answer.set_exception(error)
+            self._conclude(None, error)
+            return
+        if is_whole:
+            self._conclude(self._moment(), None)
 
     def lost(self, connection: _Connection, reason: Exception | None) -> None:
         """Take note that the connection ended."""
         if connection is not self._connection:
             return
         self._connection = None
-        if self._answer is not None and not self._answer.done():
+        if self._exchange is not None:
             if connection.answers == 1 and not self._heard:
                 self._one_shots += 1
             down = line_down("host_lost" if reason else "host_hung_up", host=self._where, reason=reason)
-            self._answer.set_exception(down)
+            self._conclude(None, down)
 
-    def _expired(self) -> None:
-        if self._answer is not None and self._exchange is not None and not self._answer.done():
+    def _moment(self) -> Moment:
+        clock = self._clock
+        held_s = asyncio.get_running_loop().time() - self._begun_s
+        return Moment(clock.wall_ms(), clock.monotonic_ms(), held_s)
+
+    def expired(self) -> None:
+        """Take that the time-out of the request on the wire is over."""
+        if self._exchange is not None:
             error = self._exchange.expire()
-            if error is None:
-                self._answer.set_result(Moment(self._clock.wall_ms(), self._clock.monotonic_ms()))
-            else:
-                self._answer.set_exception(error)
+            self._conclude(self._moment() if error is None else None, error)
 
     @property
     def _where(self) -> str:

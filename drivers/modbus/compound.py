@@ -1,4 +1,4 @@
-"""Points that depend on more than one register: a quality word, a power of ten, a fraction. Pure."""
+"""Points that depend on more than one register: a quality word, a unit, a power of ten, a fraction. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contract.reading import Cause
 from drivers.modbus.plan import Span
 from drivers.modbus.values import BAD_RANGE, Decoded, converter, number_in, raw_number
 
-Role = Literal["value", "quality", "exponent", "addend"]
+Role = Literal["value", "quality", "unit", "exponent", "addend"]
 MAX_EXPONENT: Final = 30
 """A greater power of ten is a misread register, not a measurement."""
 
@@ -51,6 +51,7 @@ def parts_of(spec: RegisterPoint) -> tuple[Part, ...]:
     near: list[tuple[Role, Register]] = []
     companions: Sequence[tuple[Role, Register | None]] = (
         ("quality", spec.quality),
+        ("unit", spec.unit_word),
         ("exponent", spec.exponent),
         ("addend", spec.addend),
     )
@@ -112,6 +113,9 @@ class Compound:
             numbers: The raw numbers of all parts.
         """
         cause = judged(self.spec.quality, numbers["quality"]) if self.spec.quality is not None else Cause.OK
+        if self.spec.unit_word is not None and judged(self.spec.unit_word, numbers["unit"]) is not Cause.OK:
+            # The device has been set to another unit: its number means something else.
+            cause = Cause.DEVICE
         if cause is Cause.DEVICE:
             return None, cause
         raw = self._sum(numbers) if self._arithmetic else numbers["value"]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from config.language import Language
 from config.profile import Condition, ModbusProfile
 from contract.reading import Block, Cause, Quality, Reading, Value, quality_of
-from drivers.base import Clock, DevicePoint, Line, Moment
+from drivers.base import CallingLine, Clock, DevicePoint, Line, Moment
 from drivers.errors import (
     DriverError,
     LineDownError,
@@ -28,6 +28,13 @@ from drivers.modbus.values import BlockDecoder, Decoded, decode, decoder_of, enc
 from drivers.texts import TEXTS
 
 MAX_KEPT_PLANS: Final = 64
+
+
+Taken = Callable[[Block | None, DriverError | None], None]
+
+
+def _nobody(_block: Block | None, _error: DriverError | None) -> None:
+    return
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,7 @@ class _Plan:
 
     Attributes:
         compounds: The compound points by their places.
+        sole: The only request, if it fetches plain points alone, all of them in their order.
     """
 
     points: Sequence[DevicePoint]
@@ -77,6 +85,7 @@ class _Plan:
     pieces: tuple[_Piece, ...]
     compounds: dict[int, Compound]
     reads: tuple[_Read, ...] = ()
+    sole: _Read | None = None
     busy: bool = False
 
 
@@ -175,15 +184,27 @@ class ModbusDriver:
         self._gap_ms = profile.limits.gap_s * 1_000
         self._free_at_ms = 0.0
         self._gap_lock = asyncio.Lock()
+        self._carry = self._carry_after_gap if self._gap_ms else line.exchange
+        calling: Any = line
+        self._calling: CallingLine | None = calling if getattr(line, "calls_back", False) and not self._gap_ms else None
+        self._begun: _Plan | None = None
+        self._taken: Taken = _nobody
 
     async def read(self, points: Sequence[DevicePoint]) -> Block:
         """Read points into one block; see Driver.read."""
         plan = self._plan(points)
-        found = _Found(plan)
         plan.busy = True
         try:
-            for read in plan.reads:
-                await self._run(read, found)
+            if plan.sole is not None:
+                try:
+                    return self._whole(plan, plan.sole, await self._exchange(plan.sole.exchange))
+                except UnsupportedError as error:
+                    found = _Found(plan)
+                    await self._narrow(plan.sole, found, error)
+            else:
+                found = _Found(plan)
+                for read in plan.reads:
+                    await self._run(read, found)
         finally:
             plan.busy = False
         if found.moment is None:
@@ -196,6 +217,75 @@ class ModbusDriver:
             values=tuple(found.values),
             causes=found.causes,
             monotonic_ms=found.moment.monotonic_ms,
+        )
+
+    @property
+    def calls_back(self) -> bool:
+        """Whether begin_read is worth trying: its line calls back, and the device needs no gap."""
+        return self._calling is not None
+
+    def begin_read(self, points: Sequence[DevicePoint], taken: Taken) -> bool:
+        """Read points without a task, if one request fetches them and the line is free.
+
+        Args:
+            points: The same tuple again and again.
+            taken: Called with the block, or with the error that `read` would raise; with neither of them where the
+                device must be asked again, in another way or once more, which `read` does.
+
+        Returns:
+            Whether the request was sent. If not, nothing was done.
+        """
+        if self._begun is not None or self._calling is None:
+            return False
+        plan = self._plan(points)
+        if plan.sole is None or plan.busy:
+            return False
+        self._begun, self._taken = plan, taken
+        if not self._calling.begin(plan.sole.exchange, self._answered):
+            self._begun = None
+            return False
+        plan.busy = True
+        return True
+
+    def abandon_read(self) -> None:
+        """Expect no answer any more to the request of begin_read."""
+        plan, self._begun = self._begun, None
+        if plan is not None and plan.sole is not None and self._calling is not None:
+            plan.busy = False
+            self._calling.abandon(plan.sole.exchange)
+
+    def _answered(self, moment: Moment | None, error: DriverError | None) -> None:
+        plan, self._begun = self._begun, None
+        if plan is None or plan.sole is None:
+            return
+        plan.busy = False
+        code = plan.sole.exchange.exception_code
+        if moment is not None and code is None:
+            self._taken(self._whole(plan, plan.sole, moment), None)
+            return
+        if moment is not None and code is not None:
+            error = exception_error(code, self._unit, plan.sole.exchange.function)
+            if code == BUSY or isinstance(error, UnsupportedError):
+                error = None
+        self._taken(None, error)
+
+    def _whole(self, plan: _Plan, sole: _Read, moment: Moment) -> Block:
+        """Return the block of a plan that one answer brings whole: what nearly every device gives all day."""
+        assert sole.decoder is not None  # noqa: S101 - what makes a read the sole one
+        payload = sole.exchange.payload
+        values: Sequence[Value | None] | None = sole.decoder.sound_values(payload)
+        causes: dict[str, Cause] = {}
+        if values is None:
+            values, found = zip(*sole.decoder.decode(payload), strict=True)
+            if found.count(Cause.OK) != len(found):
+                causes = {key: cause for key, cause in zip(plan.keys, found, strict=True) if cause is not Cause.OK}
+        return Block(
+            device=self.device,
+            observed_at_ms=moment.wall_ms,
+            keys=plan.keys,
+            values=tuple(values),
+            causes=causes,
+            monotonic_ms=moment.monotonic_ms,
         )
 
     async def _run(self, read: _Read, found: _Found) -> None:
@@ -255,6 +345,8 @@ class ModbusDriver:
             pieces += [_Piece(place, part.span, part) for part in compound.parts]
         plan = _Plan(points, tuple(point.key for point in points), tuple(pieces), compounds)
         plan.reads = self._reads(plan, range(len(pieces)))
+        if len(plan.reads) == 1 and plan.reads[0].run == slice(0, len(points)):
+            plan.sole = plan.reads[0]
         return plan
 
     def _reads(self, plan: _Plan, places: Sequence[int]) -> tuple[_Read, ...]:
@@ -380,15 +472,15 @@ class ModbusDriver:
     async def _exchange(self, exchange: ModbusRequest, *, urgent: bool = False) -> Moment:
         """Carry one request, keeping the device's own gap; a busy device is asked once more."""
         moment = await self._carry(exchange, urgent=urgent)
-        if exchange.exception_code == BUSY:
-            moment = await self._carry(exchange, urgent=urgent)
         if exchange.exception_code is not None:
+            if exchange.exception_code == BUSY:
+                moment = await self._carry(exchange, urgent=urgent)
+            if exchange.exception_code is None:
+                return moment
             raise exception_error(exchange.exception_code, self._unit, exchange.function)
         return moment
 
-    async def _carry(self, exchange: ModbusRequest, *, urgent: bool) -> Moment:
-        if not self._gap_ms:
-            return await self._line.exchange(exchange, urgent=urgent)
+    async def _carry_after_gap(self, exchange: ModbusRequest, *, urgent: bool) -> Moment:
         async with self._gap_lock:
             left_ms = self._free_at_ms - self._clock.monotonic_ms()
             if left_ms > 0:

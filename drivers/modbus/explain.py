@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from config.language import Language
 from config.points import RegisterPoint, Table
 from config.profile import ModbusProfile
 from drivers.base import Framing
-from drivers.errors import DriverError, FrameError
+from drivers.errors import FrameError
 from drivers.modbus import frames
-from drivers.modbus.ascii_frames import END, MAX_ASCII_FRAME, START, lrc8
+from drivers.modbus.ascii_frames import END, START, lrc8
+from drivers.modbus.captured import Problem
 from drivers.modbus.compound import parts_of
 from drivers.modbus.explain_points import PointInFrame, points_in
-from drivers.modbus.explain_texts import TEXTS
 from drivers.modbus.framings import EXCHANGES
 from drivers.modbus.plan import BIT_TABLES, FUNCTION_OF, Wanted
 
@@ -28,25 +27,6 @@ _TABLE_OF: Final[dict[int, Table]] = {
     frames.WRITE_MULTIPLE_REGISTERS: "holding",
 }
 _READS: Final = frozenset(FUNCTION_OF.values())
-_KNOWN: Final = frozenset(TEXTS.keys())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """One thing that is wrong or unclear: a key of TEXTS and its facts."""
-
-    key: str
-    facts: Mapping[str, object]
-
-    def text(self, language: Language) -> str:
-        """Return it as a sentence."""
-        facts = {
-            name: fact.text(language) if isinstance(fact, DriverError) else fact for name, fact in self.facts.items()
-        }
-        if self.key == "exception":
-            known = f"exception_{facts['found']}"
-            facts["meaning"] = TEXTS.text(known if known in _KNOWN else "exception_other", language)
-        return TEXTS.text(self.key, language, **facts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,41 +86,8 @@ class FrameExplanation:
         return None if self.crc_expected is None else self.crc_found == self.crc_expected
 
 
-class HexError(ValueError):
-    """Text that is not bytes; `problem` says so in both languages."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.text("en"))
-        self.problem = problem
-
-
 def _problem(key: str, **facts: object) -> Problem:
     return Problem(key=key, facts=facts)
-
-
-def parse_hex(text: str) -> bytes:
-    """Return the bytes of text such as `01 04 04`, `010404`, `01:04:04` or `0x01,0x04`; `:0104…` is an ASCII frame.
-
-    Raises:
-        HexError: It is not bytes, or more than a frame can have.
-    """
-    typed = text.strip().removesuffix("\\n").removesuffix("\\r").strip()
-    if typed.startswith(":") and not {" ", ",", ":", "-"} & set(typed[1:]):
-        if len(typed) > MAX_ASCII_FRAME:
-            raise HexError(_problem("too_long", found=len(typed), wanted=MAX_ASCII_FRAME))
-        if not _is_digits(typed[1:].encode("utf-8")):
-            raise HexError(_problem("not_hex", found=typed[:16]))
-        return typed.encode("ascii") + END
-    words = text.lower().replace(",", " ").replace(":", " ").replace("-", " ").split()
-    data = bytearray()
-    for word in words:
-        digits = word.removeprefix("0x").removeprefix("\\x")
-        if len(digits) % 2 or not digits.isascii() or not all(digit in "0123456789abcdef" for digit in digits):
-            raise HexError(_problem("not_hex", found=word[:16]))
-        data += bytes.fromhex(digits)
-        if len(data) > frames.MAX_TCP_FRAME:
-            raise HexError(_problem("too_long", found=len(data), wanted=frames.MAX_TCP_FRAME))
-    return bytes(data)
 
 
 @dataclass(slots=True)
@@ -183,7 +130,12 @@ def _split(frame: bytes) -> _Adu:
     if not _is_tcp(frame):
         found, wanted = frame[-2:].hex(" "), frames.crc16(frame[:-2]).hex(" ")
         problems = [] if found == wanted else [_problem("crc", found=found, wanted=wanted)]
-        return _Adu("rtu", frame[0], frame[1:-2], None, found, wanted, problems)
+        pdu = frame[1:-2]
+        if problems and _is_cut(frame):
+            # Where an answer ends before its CRC, its last two bytes are data.
+            pdu = frame[1 : 3 + frame[2]]
+            problems.append(_problem("cut", found=len(frame), wanted=frame[2] + 5))
+        return _Adu("rtu", frame[0], pdu, None, found, wanted, problems)
     problems = []
     if frame[2:4] != b"\0\0":
         problems.append(_problem("protocol", found=int.from_bytes(frame[2:4], "big"), wanted=0))
@@ -191,6 +143,10 @@ def _split(frame: bytes) -> _Adu:
     if announced != len(frame) - 6:
         problems.append(_problem("mbap_length", found=len(frame) - 6, wanted=announced))
     return _Adu("tcp", frame[6], frame[7:], int.from_bytes(frame[:2], "big"), None, None, problems)
+
+
+def _is_cut(frame: bytes) -> bool:
+    return frame[1] in _READS and frame[2] + 5 > len(frame) and not _is_read_request(frame[1:-2])
 
 
 def explain(profile: ModbusProfile, frame: bytes, request: bytes | None = None) -> FrameExplanation:
@@ -227,8 +183,10 @@ def explain(profile: ModbusProfile, frame: bytes, request: bytes | None = None) 
     asked = _asked(request, frame, adu) if request is not None else None
     if asked and direction == "reply":
         address, count = asked
-    candidates = _candidates(profile, function, data, address, count)
-    if direction == "reply" and data and len(candidates) != 1:
+    is_cut = any(problem.key in {"cut", "truncated"} for problem in adu.problems)
+    # What stands where is told of a cut answer only by its request.
+    candidates = () if is_cut and address is None else _candidates(profile, function, data, address, count)
+    if direction == "reply" and data and len(candidates) != 1 and not is_cut:
         key = "unknown_address" if candidates else "no_points"
         adu.problems.append(_problem(key, found=len(candidates)))
     bits = _TABLE_OF.get(function) in {"coil", "discrete"}
@@ -266,6 +224,8 @@ def _reply_data(adu: _Adu, function: int) -> bytes:
         adu.problems.append(_problem("truncated", found=0, wanted=1))
         return b""
     wanted, data = adu.pdu[1], adu.pdu[2:]
+    if any(problem.key == "cut" for problem in adu.problems):
+        return data
     if len(data) != wanted:
         key = "truncated" if len(data) < wanted else "surplus"
         adu.problems.append(_problem(key, found=len(data), wanted=wanted))
@@ -290,7 +250,14 @@ def _asked(request: bytes, frame: bytes, adu: _Adu) -> tuple[int, int] | None:
     """Return address and count of the request given, and note if the frame is no answer to it."""
     problem = _problem("request_unclear")
     asking = _split(request) if len(request) >= 8 else None
-    if asking is None or asking.problems or asking.pdu[0] not in _TABLE_OF or len(asking.pdu) < 5:
+    if (
+        asking is None
+        or asking.problems
+        or asking.pdu[0] not in _TABLE_OF
+        or len(asking.pdu) < 5
+        # More than an answer can hold.
+        or (asking.pdu[0] in _READS and not _is_read_request(asking.pdu))
+    ):
         adu.problems.append(problem)
         return None
     exchange = EXCHANGES[adu.framing](asking.unit, asking.pdu)

@@ -32,7 +32,7 @@ class PointInFrame:
         unchecked: The same without regard to the point's range, its labels' table and its quality word; None for NaN
             and infinity, and for codes without a label.
         other_orders: The same in the other word orders, for values over several registers.
-        companions: The raw numbers of the registers that it depends on, by role: quality, exponent, addend.
+        companions: The raw numbers of the registers that it depends on, by role: quality, unit, exponent, addend.
         needs: Addresses of registers that it depends on and that are not there.
     """
 
@@ -76,6 +76,7 @@ def _compound(spec: RegisterPoint, data: bytes, words: Words, others: Sequence[s
     needs: list[int] = []
     companions: Sequence[tuple[Role, Register | None]] = (
         ("quality", spec.quality),
+        ("unit", spec.unit_word),
         ("exponent", spec.exponent),
         ("addend", spec.addend),
     )
@@ -86,8 +87,8 @@ def _compound(spec: RegisterPoint, data: bytes, words: Words, others: Sequence[s
         elif one and found is not None:
             numbers[role] = number_in(one.type, one.order, found)
     seen = {str(role): number for role, number in numbers.items()}
-    # What its quality word says is another matter than what its registers hold.
-    bare = spec.model_copy(update={"quality": None, "low": None, "high": None})
+    # What its quality word and its unit say is another matter than what its registers hold.
+    bare = spec.model_copy(update={"quality": None, "unit_word": None, "low": None, "high": None})
     reckoned = all(one is None or one.address not in needs for one in (spec.exponent, spec.addend))
 
     def unchecked(order: str) -> Value | None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from config.points import Table
 from config.profile import ModbusProfile
-from drivers.modbus.explain import HexError, Problem
+from drivers.modbus.captured import HexError, Problem
 from drivers.modbus.explain_points import PointInFrame, points_in
 from drivers.modbus.plan import BIT_TABLES
 

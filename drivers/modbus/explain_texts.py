@@ -16,6 +16,10 @@ TEXTS: Final = Texts(
             "{found} bytes; a Modbus frame has at most {wanted}",
             "có {found} byte; một khung Modbus có nhiều nhất {wanted} byte",
         ),
+        "several_frames": (
+            "{found} frames; give one request and its answer, or one of them",
+            "có {found} khung; hãy đưa một yêu cầu và trả lời của nó, hoặc một trong hai",
+        ),
         "too_short": (
             "{found} bytes; the shortest frame has {wanted}",
             "có {found} byte; khung ngắn nhất có {wanted} byte",
@@ -27,6 +31,10 @@ TEXTS: Final = Texts(
         "lrc": (
             "the LRC is {found}, these bytes need {wanted}: damaged on the line, cut, or not a whole frame",
             "LRC là {found}, nhưng các byte này cần {wanted}: bị hỏng trên đường truyền, bị cắt hoặc chưa đủ khung",
+        ),
+        "cut": (
+            "the frame ends early: {found} of {wanted} bytes",
+            "khung kết thúc sớm: {found} trong {wanted} byte",
         ),
         "truncated": (
             "the frame ends early: {found} bytes of data, its byte count says {wanted}",

@@ -113,7 +113,8 @@ class ModbusExchange:
     def _reset(self) -> None:
         self.payload = b""
         self.exception_code = None
-        self._buffer.clear()
+        if self._buffer:
+            self._buffer.clear()
 
     def _take(self, pdu: bytes) -> None:
         """Keep an answer that passed every check."""
@@ -286,8 +287,9 @@ class TcpExchange(ModbusExchange):
         if self._buffer or len(data) != self._total or not data.startswith(self._expected):
             self._buffer += data
             return self._feed_slowly()
-        self._buffer += data
-        self._take(data[7:])
+        # A whole answer at once, as nearly all are: nothing comes after it, so there is nothing to keep it for.
+        if self.function not in _ECHOED:
+            self.payload = data[9:]
         return True
 
     def _feed_slowly(self) -> bool:

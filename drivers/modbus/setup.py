@@ -1,7 +1,8 @@
 """The settings that a device must have before it is trusted, such as where its relays go when nobody polls them.
 
 They are written by the same driver, guard and read-back as commands, with an allow-list of their own: each setting's
-register, and the one value that the profile wants there. Nothing else can be written by it.
+register, and the one value that the profile, or this device's configuration, wants there. Nothing else can be written
+by it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 from config.agent import DeviceConfig
 from config.profile import ModbusProfile, SetupValue
+from config.setup import wanted_settings
 from contract.reading import Block, Cause, Reading, Value
 from drivers.base import Clock, DevicePoint, Line
 from drivers.modbus.driver import ModbusDriver
@@ -53,7 +55,7 @@ class SetupDriver:
     """
 
     def __init__(self, device: DeviceConfig, profile: ModbusProfile, line: Line, clock: Clock) -> None:
-        self._wanted = {one.point: one for one in profile.setup}
+        self._wanted = {one.point: one for one in wanted_settings(profile, device.setup)}
         points = []
         permissions = []
         for key, one in self._wanted.items():

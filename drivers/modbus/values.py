@@ -27,6 +27,8 @@ _FORMAT: Final = {
 _LARGEST_INTEGER: Final = 2**63 - 1
 """Stores hold 64-bit signed integers; a counter past it is a wrong reading in any case."""
 
+SMALLEST_SINGLE: Final = 2.0**-126
+"""Below it lie the subnormal numbers of single precision (IEEE 754)."""
 _FLOAT32: Final = struct.Struct(">f")
 Decoded = tuple[Value | None, Cause]
 BAD_RANGE: Final[Decoded] = (None, Cause.RANGE)
@@ -99,7 +101,8 @@ def _scaling(spec: PointSpec) -> Callable[[float], float]:
 def measure(spec: PointSpec, *, single: bool = False) -> Callable[[float], Decoded]:
     """Return the function from a raw number to a point's value and cause: sentinels, scale, range.
 
-    NaN, infinity and what lies out of the point's range give (None, Cause.RANGE), never a value.
+    NaN, infinity and what lies out of the point's range give (None, Cause.RANGE), never a value; so do numbers of single
+    precision that are smaller than any measurement: 7.0 in another word order is 0.00000…, which every range allows.
 
     Args:
         spec: The point.
@@ -116,7 +119,7 @@ def measure(spec: PointSpec, *, single: bool = False) -> Callable[[float], Decod
     def convert(raw: float) -> Decoded:
         value: float = raw
         if single:
-            if not math.isfinite(raw):
+            if not math.isfinite(raw) or 0.0 < abs(raw) < SMALLEST_SINGLE:
                 return BAD_RANGE
             value = shortest_float32(raw)
         if sentinels and (raw in sentinels or value in sentinels):

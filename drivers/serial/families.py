@@ -246,7 +246,7 @@ class WinsenSettings(StrictModel):
 
 
 class Winsen(Family):
-    """A Winsen gas sensor that is asked."""
+    """A Winsen sensor that is asked."""
 
     known = winsen.FIELDS
 

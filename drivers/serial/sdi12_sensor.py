@@ -80,6 +80,7 @@ class Sdi12Sensor(Family):
         self._address = sdi12.check_address(address)
         self._clock = clock
         self._identity: Identity | None = None
+        self._busy = asyncio.Lock()
         # One measurement after another, each with the retries of its commands.
         self.patience_s = measurements * (settings.max_wait_s + 10.0)
 
@@ -88,13 +89,17 @@ class Sdi12Sensor(Family):
         split_field(name)
 
     async def sample(self, line: Line, wanted: frozenset[str]) -> Sample:
-        """Take the measurements that the wanted fields stand in, one after another."""
+        """Take the measurements that the wanted fields stand in, one after another.
+
+        Who asks while another has the sensor measure waits: any command to it would end that measurement.
+        """
         fields: Fields = {}
         moment: Moment | None = None
-        for name in sorted({split_field(field)[0] for field in wanted}):
-            measurement = Measurement(name, self._settings.crc)
-            values, moment = await self._measured(line, measurement)
-            fields |= {f"{name}.{place}": value for place, value in enumerate(values, start=1)}
+        async with self._busy:
+            for name in sorted({split_field(field)[0] for field in wanted}):
+                measurement = Measurement(name, self._settings.crc)
+                values, moment = await self._measured(line, measurement)
+                fields |= {f"{name}.{place}": value for place, value in enumerate(values, start=1)}
         if moment is None:
             raise unsupported("no_points")
         status = self._settings.status
@@ -182,7 +187,7 @@ class Sdi12Sensor(Family):
                 raise unsupported("other_make", wanted=wanted, found=said[-1])
             if len(said) >= BREAKS:
                 raise transient(Cause.CRC, "no_identity")
-            async with line_turn(line):
+            async with self._busy, line_turn(line):
                 found = await identify(line, self._address)
             said.append(" ".join(f"{found.vendor} {found.model}".split()))
 

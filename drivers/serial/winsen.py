@@ -1,7 +1,10 @@
-"""Winsen gas sensors with frames of nine bytes: MH-Z19B, ZE03 and their relatives. Pure.
+"""Winsen sensors with frames of nine bytes: MH-Z19B, ZE03, ZE07, ZH03B and their relatives. Pure.
 
 Source: frames captured from an MH-Z19B [C]; the ZE03's from the public library winsen-ze03 [S]: its oxygen has one
-decimal, its active mode is switched by the mode bytes 03 and 04, other families by 40 and 41. 9600 8N1.
+decimal, its active mode is switched by the mode bytes 03 and 04, other families by 40 and 41. A ZE07-CH2O answers µg/m³
+and, in the last two bytes, ppb (maker's manual, tables 5 to 8) [C]; a ZH03B three masses (PyPMS) [S]. 9600 8N1.
+
+Every model answers the same question in the same form: a frame does not tell which model, nor which gas, it is of.
 """
 
 from __future__ import annotations
@@ -14,7 +17,8 @@ from drivers.serial.fields import Fields
 FRAME_BYTES: Final = 9
 READ: Final = 0x86
 _SET_MODE: Final = 0x78
-FIELDS: Final = frozenset({"value"})
+FIELDS: Final = frozenset({"value", "second", "third"})
+"""The raw numbers in bytes 2 and 3, 4 and 5, 6 and 7, as far as the model has them."""
 
 
 def checksum(frame: bytes) -> int:
@@ -37,7 +41,7 @@ def mode_request(mode: int) -> bytes:
 
 
 class WinsenForm:
-    """FF, the command answered, the value as high and low byte, five more bytes, the check."""
+    """FF, the command answered, three numbers of high and low byte, the check."""
 
     head = b"\xff"
     max_bytes = FRAME_BYTES
@@ -48,9 +52,12 @@ class WinsenForm:
         return FRAME_BYTES
 
     def fields(self, frame: bytes) -> Fields:
-        """Return the raw number."""
+        """Return the raw numbers."""
         if checksum(frame) != frame[8]:
             raise FrameError(Fault.CRC, "wrong check byte")
         if frame[1] != READ:
             raise FrameError(Fault.WRONG_FUNCTION, f"answer to command {frame[1]:02X}, or talk of gas {frame[1]:02X}")
-        return {"value": int.from_bytes(frame[2:4], "big")}
+        return {
+            name: int.from_bytes(frame[place : place + 2], "big")
+            for name, place in (("value", 2), ("second", 4), ("third", 6))
+        }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +13,15 @@ from config.document import Document, Location, read_document
 from config.errors import ConfigErrors, ConfigProblem
 from config.loader import UnreadableFileError, load_document, no_such
 from config.profile import InstrumentProfile, ModbusProfile, load_profile, shipped_profiles
+from config.setup import setting_problems
+from config.terminal import for_stream
 from config.texts import TEXTS as FINDINGS
 from contract.lights import Calendar, Period, next_change_ms
 from drivers.registry import device_points
 from edge_agent.cli.checking_field import Profiles, Severity, check_counters, check_instruments
 from edge_agent.cli.checking_lines import check_lines, tls_files
 from edge_agent.cli.checking_quality import check_quality
+from edge_agent.cli.checking_size import check_description
 from edge_agent.cli.exit_codes import ExitCode
 from edge_agent.cli.output import print_json, print_lines, say
 from edge_agent.cli.words import TEXTS
@@ -64,6 +68,10 @@ def check_command(config_file: Path, *, as_json: bool) -> ExitCode:
         points = _check_devices(config, document, findings)
         _check_files(config, document, findings)
         _check_machine(config, document, findings)
+        if not findings.count("error"):
+            check_description(
+                config, config_file, points, lambda severity, place, text: findings.at(severity, document, place, text)
+            )
     _print(config_file, config, points, findings, as_json=as_json)
     if findings.count("error"):
         return ExitCode.CONFIG
@@ -93,6 +101,7 @@ def _check_devices(config: AgentConfig, document: Document, findings: Findings) 
         wrong += [((*location, "points", at), key) for at, key in enumerate(device.points or ()) if key not in known]
         for place, key in wrong:
             findings.at("error", document, place, no_such("point", key, known))
+        _check_fitting(device, profile, location, document, findings)
         if wrong or _check_adjust(device, profile, location, document, findings):
             continue
         try:
@@ -116,6 +125,23 @@ def _check_devices(config: AgentConfig, document: Document, findings: Findings) 
     check_lines(config, profiles, tell)
     _check_units(config, profiles, document, findings)
     return count
+
+
+def _check_fitting(
+    device: DeviceConfig,
+    profile: ModbusProfile | InstrumentProfile,
+    location: Location,
+    document: Document,
+    findings: Findings,
+) -> None:
+    """Check what a device must say of its modules, and what it chooses of its own settings."""
+    if profile.modular and device.points is None:
+        findings.at("error", document, location, FINDINGS.text("modular", profile=profile.profile))
+    if device.setup and not isinstance(profile, ModbusProfile):
+        findings.at("error", document, (*location, "setup"), FINDINGS.text("no_setup", profile=profile.profile))
+    elif isinstance(profile, ModbusProfile):
+        for key, problem in setting_problems(profile, device.setup):
+            findings.at("error", document, (*location, "setup", key), problem)
 
 
 def _check_adjust(
@@ -252,7 +278,9 @@ def _print(file: Path, config: AgentConfig | None, points: int, findings: Findin
         )
         return
     print_lines(
-        f"{problem.file}:{problem.line}:{problem.column}: {TEXTS.text(severity)}: {problem.message}"
+        for_stream(
+            f"{problem.file}:{problem.line}:{problem.column}: {TEXTS.text(severity)}: {problem.message}", sys.stdout
+        )
         for severity, problem in findings.problems
     )
     if findings.problems:

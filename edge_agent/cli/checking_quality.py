@@ -13,6 +13,7 @@ from config.texts import TEXTS as FINDINGS
 from drivers.registry import device_points
 from edge_agent.cli.checking_field import Profiles, Tell
 from edge_agent.core.derived import average_problems, calibration_problem, doubt_problems, name_problems
+from edge_agent.shell.clock import SystemClock
 
 DUST_UNIT: Final = "µg/m³"
 _DUST: Final = re.compile(r"pm\d")
@@ -36,6 +37,13 @@ def check_quality(config: AgentConfig, profiles: Profiles, tell: Tell) -> None:
                 tell("error", ("maintenance", index, "switch"), FINDINGS.text("switch_no_input", point=switch.switch))
 
     _check_doubts(config, specs, tell)
+    newest = {one.point: index for index, one in enumerate(config.calibrations)}
+    now_ms = SystemClock().wall_ms()
+    for point, index in newest.items():
+        one = config.calibrations[index]
+        if one.to_ms is not None and one.to_ms <= now_ms:
+            text = FINDINGS.text("calibration_due", point=point, when=one.valid_to)
+            tell("warning", ("calibrations", index, "valid_to"), text)
 
 
 def _check_doubts(config: AgentConfig, specs: dict[str, dict[str, PointSpec]], tell: Tell) -> None:

@@ -10,7 +10,8 @@ from config.errors import ConfigErrors
 from config.language import process_language
 from config.profile import load_modbus_profile
 from contract.reading import Value
-from drivers.modbus.explain import Candidate, FrameExplanation, HexError, explain, parse_hex
+from drivers.modbus.captured import HexError, parse_capture, parse_hex
+from drivers.modbus.explain import Candidate, FrameExplanation, explain
 from drivers.modbus.explain_points import PointInFrame
 from drivers.modbus.explain_registers import explain_registers, parse_registers
 from drivers.modbus.explain_texts import TEXTS as EXPLAINED
@@ -26,7 +27,8 @@ def decode_command(profile_name: str, frame: str, request: str | None, *, as_jso
     except ConfigErrors as error:
         fail(ExitCode.CONFIG, str(error), "decode", as_json=as_json)
     try:
-        found = explain(profile, parse_hex(frame), parse_hex(request) if request else None)
+        captured = parse_capture(frame)
+        found = explain(profile, captured.frame, parse_hex(request) if request else captured.request)
     except HexError as error:
         fail(ExitCode.USAGE, error.problem.text(process_language()), "decode", as_json=as_json)
     if as_json:

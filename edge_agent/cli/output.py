@@ -9,6 +9,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from config.terminal import for_stream
 from edge_agent.cli.exit_codes import ExitCode
 from edge_agent.cli.words import TEXTS
 
@@ -28,7 +29,7 @@ def print_lines(lines: Iterable[str]) -> None:
 
 def say(text: str) -> None:
     """Print prose, where it disturbs no one who reads the data."""
-    click.echo(text, err=True)
+    click.echo(for_stream(text, sys.stderr), err=True)
 
 
 def fail(code: ExitCode, message: str, command: str, *, as_json: bool) -> NoReturn:

@@ -11,6 +11,7 @@ from config.agent import AgentConfig, DeviceConfig
 from config.errors import ConfigErrors
 from config.language import process_language
 from config.profile import ModbusProfile, load_profile
+from config.setup import setting_problems
 from drivers.base import Line
 from drivers.errors import DriverError, UnsupportedError
 from drivers.modbus.setup import Setting, SetupDriver, is_missing
@@ -95,6 +96,8 @@ def _device(config: AgentConfig, base: Path, device_id: str, *, as_json: bool) -
     if not isinstance(profile, ModbusProfile) or not profile.setup:
         text = TEXTS.text("setup_none", profile=profile.profile, device=device.id)
         fail(ExitCode.USAGE, text, "setup", as_json=as_json)
+    for key, problem in setting_problems(profile, device.setup):
+        fail(ExitCode.CONFIG, f"{device.id}: setup: {key}: {problem}", "setup", as_json=as_json)
     return device, profile
 
 

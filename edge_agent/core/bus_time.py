@@ -25,15 +25,16 @@ Change = Literal["short", "over"]
 
 @dataclass(slots=True)
 class HeldMean:
-    """The mean of recent holds, in seconds."""
+    """The mean of recent holds, in seconds; `count` is of how many, MEMORY_POLLS at most."""
 
     count: int = 0
     mean_s: float = 0.0
 
     def add(self, held_s: float) -> None:
         """Take one hold."""
-        self.count += 1
-        self.mean_s += (held_s - self.mean_s) / min(self.count, MEMORY_POLLS)
+        if self.count < MEMORY_POLLS:
+            self.count += 1
+        self.mean_s += (held_s - self.mean_s) / self.count
 
 
 @dataclass(slots=True)
@@ -64,7 +65,10 @@ class BusTime:
         if answered and held_s > 0:
             self.answered.add(held_s)
             if groups:
-                self._by_groups.setdefault(groups, HeldMean()).add(held_s)
+                held = self._by_groups.get(groups)
+                if held is None:
+                    held = self._by_groups[groups] = HeldMean()
+                held.add(held_s)
 
     def close_window(self, held_s: float, window_s: float) -> None:
         """Set the share: `held_s` is all that this device held the line since the start."""

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from config.points import PointSpec
 from contract.reading import BAD_CAUSES, Block, Cause, Value
 
+MAX_UNMERGED: Final = 8
+"""A device has a handful of read groups; more is a driver that varies its keys without end."""
+
 
 @dataclass(slots=True)
 class _Latest:
+    """What is known of one device; most of its blocks are overtaken by the next before anybody wants to see them."""
+
     ts_ms: int = 0
+    unmerged: dict[int, Block] = field(default_factory=dict)
     values: dict[str, Value | None] = field(default_factory=dict)
     causes: dict[str, Cause] = field(default_factory=dict)
     points: Mapping[str, PointSpec] = field(default_factory=dict)
@@ -20,6 +27,26 @@ class _Latest:
     sent_at_ms: int | None = None
     changed: bool = False
     at_once: bool = False
+
+    def accept(self, block: Block) -> None:
+        """Take a block. One with the very same keys replaces the one before, and stands behind all that came since."""
+        unmerged = self.unmerged
+        keys = id(block.keys)
+        if keys in unmerged:
+            del unmerged[keys]
+        elif len(unmerged) >= MAX_UNMERGED:
+            self.merge()
+        unmerged[keys] = block
+
+    def merge(self) -> None:
+        """Bring values and causes up to date."""
+        for block in self.unmerged.values():
+            self.values.update(zip(block.keys, block.values, strict=True))
+            if self.causes:
+                for key in block.keys:
+                    self.causes.pop(key, None)
+            self.causes.update(block.causes)
+        self.unmerged.clear()
 
 
 class LatestStates:
@@ -37,12 +64,7 @@ class LatestStates:
             latest = self._devices[block.device] = _Latest()
         latest.ts_ms = max(latest.ts_ms, block.observed_at_ms)
         latest.points = points
-        latest.values.update(zip(block.keys, block.values, strict=True))
-        if latest.causes:
-            for key in block.keys:
-                latest.causes.pop(key, None)
-        if block.causes:
-            latest.causes.update(block.causes)
+        latest.accept(block)
         latest.changed = True
         latest.at_once = latest.at_once or urgent
 
@@ -61,6 +83,7 @@ class LatestStates:
                 later.append(device)
         for device in later:
             latest = self._devices[device]
+            latest.merge()
             if _differs(latest):
                 yield device
             else:
@@ -70,6 +93,7 @@ class LatestStates:
     def published(self, device: str, now_ms: int) -> dict[str, object]:
         """Return the message of a device (`ts`, `v`, `q`), and count it as published."""
         latest = self._devices[device]
+        latest.merge()
         latest.sent_values = dict(latest.values)
         latest.sent_causes = dict(latest.causes)
         latest.sent_at_ms, latest.changed, latest.at_once = now_ms, False, False

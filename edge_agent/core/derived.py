@@ -35,7 +35,7 @@ def corrections_of(config: AgentConfig) -> dict[str, dict[str, tuple[Correction,
     for one in config.calibrations:
         device, _, key = one.point.partition("/")
         points = corrections.setdefault(device, {})
-        points[key] = (*points.get(key, ()), Correction(from_ms=one.from_ms, a=one.a, b=one.b))
+        points[key] = (*points.get(key, ()), Correction(from_ms=one.from_ms, a=one.a, b=one.b, to_ms=one.to_ms))
     return corrections
 
 

@@ -70,6 +70,7 @@ class Grouping:
         self.normal = Group()
         self.low = Group()
         self._plans: dict[tuple[str, tuple[str, ...]], _Plan] = {}
+        self._last_plans: dict[str, _Plan] = {}
         self._newest: dict[str, dict[tuple[str, ...], Block]] = {}
 
     def accept(self, block: Block, points: Mapping[str, PointSpec]) -> bool:
@@ -79,11 +80,17 @@ class Grouping:
             block: Its time is already that which it keeps.
             points: The device's points by key; a key without one has normal priority.
         """
-        plan = self._plans.get((block.device, block.keys))
-        if plan is None or plan.points is not points:
-            plan = self._plan(block, points)
+        plan = self._last_plans.get(block.device)
+        if plan is None or plan.keys is not block.keys or plan.points is not points:
+            plan = self._plans.get((block.device, block.keys))
+            if plan is None or plan.points is not points:
+                plan = self._plan(block, points)
+            self._last_plans[block.device] = plan
         if not plan.urgent:
-            self._sort(block, plan, plan.rest)
+            if plan.low:
+                self._sort(block, plan, plan.rest)
+            else:
+                self.normal.add(block)
             return False
         changed = self._changed(block, plan)
         urgent_part = _part(block, [index for index, _, _ in plan.urgent])

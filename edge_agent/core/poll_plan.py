@@ -40,17 +40,20 @@ class PollPlan(Generic[Point]):
     Attributes:
         dropped: Polls that were not done because the line was still busy at their time.
         taken: The numbers of the groups that were taken last.
+        next_due_s: The nearest deadline; infinity for a device without points.
     """
 
     groups: tuple[PollGroup[Point], ...]
     dropped: int = 0
     taken: tuple[int, ...] = ()
     _merged: dict[tuple[int, ...], tuple[Point, ...]] = field(default_factory=dict)
+    next_due_s: float = field(init=False)
     _slack_s: float = field(init=False)
 
     def __post_init__(self) -> None:
         shortest_s = min((group.interval_s for group in self.groups), default=math.inf)
         self._slack_s = min(SLACK_S, SLACK_SHARE * shortest_s)
+        self.next_due_s = min((group.due_s for group in self.groups), default=math.inf)
 
     @classmethod
     def of(cls, by_interval: Mapping[float, Sequence[Point]], start_s: float) -> PollPlan[Point]:
@@ -59,26 +62,24 @@ class PollPlan(Generic[Point]):
             tuple(PollGroup(interval, tuple(points), start_s) for interval, points in sorted(by_interval.items()))
         )
 
-    @property
-    def next_due_s(self) -> float:
-        """The nearest deadline; infinity for a device without points."""
-        return min((group.due_s for group in self.groups), default=math.inf)
-
     def take(self, now_s: float) -> tuple[Point, ...]:
         """Return the points that are due, and set their next deadlines after `now_s`."""
-        due = tuple(index for index, group in enumerate(self.groups) if group.due_s <= now_s + self._slack_s)
-        self.taken = due
-        for index in due:
-            self._advance(self.groups[index], now_s)
+        until_s = now_s + self._slack_s
+        indexes: list[int] = []
+        next_s = math.inf
+        for index, group in enumerate(self.groups):
+            if group.due_s <= until_s:
+                indexes.append(index)
+                steps = math.floor((until_s - group.due_s) / group.interval_s) + 1
+                group.due_s += steps * group.interval_s
+                self.dropped += steps - 1
+            next_s = min(next_s, group.due_s)
+        due = tuple(indexes)
+        self.taken, self.next_due_s = due, next_s
         merged = self._merged.get(due)
         if merged is None:
             merged = self._merged[due] = tuple(point for index in due for point in self.groups[index].points)
         return merged
-
-    def _advance(self, group: PollGroup[Point], now_s: float) -> None:
-        steps = max(1, math.floor((now_s + self._slack_s - group.due_s) / group.interval_s) + 1)
-        group.due_s += steps * group.interval_s
-        self.dropped += steps - 1
 
     def drop(self, points: Container[Point]) -> None:
         """Read these points no more."""

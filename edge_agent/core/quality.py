@@ -62,11 +62,13 @@ class Correction:
         from_ms: Milliseconds since 1970 UTC from which it holds.
         a: Slope.
         b: What is added, in the point's unit.
+        to_ms: When the next one is due; None if nobody said.
     """
 
     from_ms: int
     a: float
     b: float
+    to_ms: int | None = None
 
 
 def correction_at(corrections: Sequence[Correction], time_ms: int | None) -> Correction | None:
@@ -136,6 +138,12 @@ class PointJudge:
         if (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
             return None
         return round(value) if self.is_whole else value
+
+    def is_overdue(self, time_ms: int | None) -> bool:
+        """Return whether the calibration in force should have been renewed; False while the time is not known."""
+        correction = correction_at(self.corrections, time_ms)
+        due_ms = None if correction is None else correction.to_ms
+        return time_ms is not None and due_ms is not None and time_ms >= due_ms
 
     def unseen(self) -> None:
         """Take that a poll gave no value: the time since the last one was not seen."""
@@ -266,6 +274,9 @@ class DeviceJudge:
                 causes[key] = Cause.RANGE
                 point.unseen()
                 return
+            if point.is_overdue(time_ms):
+                cause = worse(cause, Cause.SUSPECT)
+                causes[key] = cause
         if is_believed:
             verdict = worse(cause, point.verdict(value, block.monotonic_ms, is_good=cause is Cause.OK))
             if verdict is not Cause.OK:

@@ -13,7 +13,9 @@ from config.agent import Line as LineConfig
 from config.errors import ConfigErrors, ConfigProblem
 from config.points import PointSpec
 from config.profile import InstrumentProfile, ModbusProfile, load_profile
+from config.texts import TEXTS
 from drivers.base import Clock, DevicePoint, Driver, Line
+from drivers.lines.deadlines import Deadlines
 from drivers.lines.share import LineShare
 from drivers.registry import build_driver, device_points, open_line
 from edge_agent.core.derived import corrections_of, unlimited
@@ -44,7 +46,7 @@ class Device:
     corrections: Mapping[str, tuple[Correction, ...]] = field(default_factory=dict)
     limits: Mapping[str, PointSpec] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The name within the gateway."""
         return self.config.id
@@ -151,12 +153,14 @@ def build_fleet(
 
     Raises:
         ConfigErrors: A profile is wrong.
-        ValueError: A device names points that its profile has not.
+        ValueError: A device names points that its profile has not, or does not say which of its modules are fitted.
     """
     profiles = load_profiles(config, base)
     wanted = [device for device in config.devices if only is None or device.id in only]
     line_configs = {line.id: line for line in config.lines}
-    lines = {name: open_line(line_configs[name], clock) for name in dict.fromkeys(device.line for device in wanted)}
+    deadlines = Deadlines()
+    names = dict.fromkeys(device.line for device in wanted)
+    lines = {name: open_line(line_configs[name], clock, deadlines) for name in names}
     allowed = config.commands.allow if writable else ()
     calibrations = corrections_of(config)
     devices = []
@@ -164,6 +168,8 @@ def build_fleet(
         share = LineShare(lines[device.line])
         corrections = calibrations.get(device.id, {})
         profile = profiles[device.profile]
+        if profile.modular and device.points is None:
+            raise ValueError(f"device '{device.id}': {TEXTS.text('modular', profile=profile.profile)}")
         driver = build_driver(*unlimited(device, profile, corrections), share, clock, allowed)
         limits = {point.key: point.spec for point in device_points(device, profile)} if corrections else {}
         devices.append(

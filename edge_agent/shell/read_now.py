@@ -21,7 +21,7 @@ async def read_device(
     Args:
         device: The device.
         keys: Its points.
-        others_s: How long the other instruments on its line may measure before, in seconds.
+        others_s: How long polls of the instruments on its line may measure before, in seconds.
         glance: Marks what is known against the values.
 
     Raises:

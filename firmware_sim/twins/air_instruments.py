@@ -208,6 +208,40 @@ class WinsenZe03(WinsenGas):
     asked = False
 
 
+class WinsenZe07Ch2o(WinsenGas):
+    """Formaldehyde in µg/m³ and ppb; waits for questions after mode byte 41.
+
+    Source: the maker's manual, tables 5 to 8: 0.042 mg/m³ are 32 ppb in its example.
+    """
+
+    quantities: ClassVar[Mapping[str, Quantity]] = {"ch2o": 42.0, "ch2o_ppb": 32.0}
+    question_mode = 0x41
+    asked = False
+
+    def frame(self, *, invalid: bool) -> bytes:
+        """Return nine bytes."""
+        del invalid
+        first, last = (_word(self.number(name)).to_bytes(2, "big") for name in ("ch2o", "ch2o_ppb"))
+        return self._answer_of(0x86, first + b"\x00\x00" + last)
+
+
+class WinsenZh03b(WinsenGas):
+    """PM2.5, PM10, PM1 in µg/m³, in this order; waits for questions after mode byte 41.
+
+    Source: the public tool PyPMS (ZH0xx).
+    """
+
+    quantities: ClassVar[Mapping[str, Quantity]] = {"pm2_5": 35.0, "pm10": 52.0, "pm1": 21.0}
+    question_mode = 0x41
+    asked = False
+
+    def frame(self, *, invalid: bool) -> bytes:
+        """Return nine bytes."""
+        del invalid
+        masses = b"".join(_word(self.number(name)).to_bytes(2, "big") for name in ("pm2_5", "pm10", "pm1"))
+        return self._answer_of(0x86, masses)
+
+
 def _fixed(heard: bytearray, head: bytes, size: int) -> list[bytes]:
     """Take requests of one size; what precedes them goes."""
     found = []
@@ -224,4 +258,6 @@ MODELS: Final[dict[str, type[Instrument]]] = {
     "sensirion-sps30": SensirionSps30,
     "winsen-mh-z19b": WinsenGas,
     "winsen-ze03": WinsenZe03,
+    "winsen-ze07-ch2o": WinsenZe07Ch2o,
+    "winsen-zh03b": WinsenZh03b,
 }

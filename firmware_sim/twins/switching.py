@@ -181,18 +181,22 @@ class Adam4056So(RelayBoard):
         return placed((210, [0x4056, 0x534F]))
 
 
-class Adam6060(Twin):
-    """Advantech ADAM-6060: its six inputs. Its relays are not simulated: their coils are not known for certain.
+class Adam6060(RelayBoard):
+    """Advantech ADAM-6060: six inputs, six relays as coils 16-21.
 
-    Source: a public script that reads inputs 0 to 5 by function 2.
+    Source: public programs for the module: inputs 0 to 5 by function 2; relays at coils 16 to 21 counted from 0, 17 to
+    22 counted from 1 (the maker's own library, where the first input is 1).
     """
 
-    functions: ClassVar[frozenset[int]] = frozenset({READ_INPUTS})
-    quantities: ClassVar[Mapping[str, Quantity]] = _states("di", 6)
+    functions: ClassVar[frozenset[int]] = frozenset({READ_COILS, READ_INPUTS, WRITE_COIL, WRITE_COILS})
+    relays: ClassVar[int] = 6
+    first_coil: ClassVar[int] = 16
+    quantities: ClassVar[Mapping[str, Quantity]] = {**_states("k", 6), **_states("di", 6)}
 
     def bits(self, function: int, now_s: float) -> Mapping[int, int]:
-        """Return the inputs."""
-        del function, now_s
+        """Return the relays or the inputs."""
+        if function == READ_COILS:
+            return super().bits(function, now_s)
         return placed((0, [int(self.number(f"di{number}") != 0) for number in range(1, 7)]))
 
 

@@ -203,6 +203,7 @@ class AquaTroll400(Twin):
         "ph_voltage": -12.0,
         "orp": 245.0,
         "quality": 0.0,
+        "ph_unit": 145.0,
         "sentinel": 0.0,
     }
     ph_parameter: ClassVar[int] = 17
@@ -210,7 +211,11 @@ class AquaTroll400(Twin):
     def words(self, function: int, now_s: float) -> Mapping[int, int]:
         """Return the registers of function 3."""
         del function, now_s
-        blocks = ((1538, "ph", self.ph_parameter, 145), (1546, "ph_voltage", 18, 162), (1554, "orp", 19, 162))
+        blocks = (
+            (1538, "ph", self.ph_parameter, round(self.number("ph_unit"))),
+            (1546, "ph_voltage", 18, 162),
+            (1554, "orp", 19, 162),
+        )
         return placed(*((number - 1, self._block(name, parameter, unit)) for number, name, parameter, unit in blocks))
 
     def _block(self, name: str, parameter: int, unit: int) -> list[int]:

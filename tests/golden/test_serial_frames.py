@@ -76,10 +76,17 @@ def test_an_escaped_escape_is_undone_once() -> None:
 
 
 def test_winsen() -> None:
-    assert scan(BinaryScanner(winsen.WinsenForm()), MHZ) == {"value": 636}
+    assert scan(BinaryScanner(winsen.WinsenForm()), MHZ) == {"value": 636, "second": 0x4200, "third": 0}
     assert winsen.READ_REQUEST.hex() == "ff0186000000000079"
     assert winsen.mode_request(3).hex() == "ff0178030000000084"
     assert winsen.mode_request(4).hex() == "ff0178040000000083"
+
+
+def test_winsen_formaldehyde() -> None:
+    """The example and the change of mode of the ZE07-CH2O's manual (tables 5 and 8)."""
+    answer = bytes.fromhex("ff86002a0000002030")
+    assert scan(BinaryScanner(winsen.WinsenForm()), answer) == {"value": 42, "second": 0, "third": 32}
+    assert winsen.mode_request(0x41).hex() == "ff0178410000000046"
 
 
 def test_wxt530_marks_what_is_invalid() -> None:

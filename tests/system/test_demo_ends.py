@@ -24,12 +24,13 @@ def folder(tmp_path: Path) -> Iterator[Path]:
             os.kill(left, signal.SIGKILL)
 
 
-def _start(folder: Path) -> subprocess.Popen[str]:
+def _start(folder: Path, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "firmware_sim.demo", "--folder", str(folder)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        env=os.environ | environment,
         # A shell that starts a job in the background lets it ignore Ctrl-C.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509 - no threads here
     )
@@ -44,6 +45,18 @@ def _of(folder: Path) -> Iterator[int]:
             continue
         if f"{folder}/".encode() in arguments:
             yield int(process.name)
+
+
+def test_ctrl_c_while_modules_are_imported_shows_no_traceback(folder: Path, tmp_path: Path) -> None:
+    slow = tmp_path / "slow"
+    slow.mkdir()
+    (slow / "click.py").write_text("print('importing', flush=True)\nimport time\ntime.sleep(60)\n", "utf-8")
+    demo = _start(folder, PYTHONPATH=str(slow))
+    assert demo.stdout is not None
+    assert demo.stdout.readline() == "importing\n"
+    os.kill(demo.pid, signal.SIGINT)
+    output, _ = demo.communicate(timeout=30)
+    assert (demo.returncode, output) == (130, "\ninterrupted\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -134,6 +134,43 @@ def test_a_profile_without_settings_and_an_unknown_device_are_told(
     assert (result.exit_code, "không có thiết bị" in result.stderr) == (ExitCode.USAGE, True)
 
 
+CHOSEN = "k2_safe_position: {want: 1, reason: tunnel light (Hoa)}, poll_timeout: {want: 120, reason: slow radio link}"
+
+
+def test_a_cabinet_chooses_its_own_safe_positions(configure: Callable[[int, str], Path]) -> None:
+    told = {f"safety_behaviour_k{number}": 1.0 for number in range(1, 7)}
+    device = WirenBoardMr6cV3(1, Noise(1, "m"), values={**told, "poll_timeout": 60})
+    with listening(device) as (port, asked):
+        file = configure(port, f"wirenboard-mr6c-v3, setup: {{{CHOSEN}}}")
+        code, found = setup(file)
+        differing = {one["setting"]: one["wanted"] for one in found["settings"] if not one["agrees"]}
+        assert (code, differing) == (ExitCode.FINDING, {"k2_safe_position": 1, "poll_timeout": 120})
+        shown = CliRunner().invoke(edge_agent, ["setup", "io", "--config", str(file)]).stdout
+        assert "chosen here: tunnel light (Hoa)" in shown
+        assert setup(file, "--write")[0] == ExitCode.OK
+        assert writes(asked) == [bytes.fromhex("06 03 a3 00 01"), bytes.fromhex("06 00 08 00 78")]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        ("k7_safe_position: {want: 1, reason: by mistake}", "no point 'k7_safe_position'"),
+        ("k1: {want: true, reason: by mistake}", "no point 'k1'"),
+        ("k1_safe_position: {want: 2, reason: by mistake}", "out of the range"),
+        ("k1_safe_position: {want: true, reason: by mistake}", "does not fit"),
+        ("k1_safe_position: {want: 1}", "reason"),
+    ],
+)
+def test_a_choice_that_cannot_be_is_a_mistake_of_the_configuration(
+    configure: Callable[[int, str], Path], chosen: str, words: str
+) -> None:
+    file = configure(free_port(), f"wirenboard-mr6c-v3, setup: {{{chosen}}}")
+    code, found = setup(file)
+    assert (code, words in found["error"]) == (ExitCode.CONFIG, True), found
+    checked = CliRunner().invoke(edge_agent, ["check", "--config", str(file)])
+    assert (checked.exit_code, words in checked.stdout) == (ExitCode.CONFIG, True), checked.stdout
+
+
 @pytest.mark.parametrize(("language", "word"), [("en", "DIFFERS"), ("vi", "KHÁC")])
 def test_the_table_names_what_differs_and_why(
     configure: Callable[[int, str], Path], monkeypatch: pytest.MonkeyPatch, language: str, word: str

@@ -142,3 +142,19 @@ def test_what_cannot_be_is_told_at_its_place(
         (problem,) = found.value.problems
         assert f"{problem.line}:{problem.column}" == place
         assert words in problem.message
+
+
+def test_limits_in_time_are_those_of_the_place() -> None:
+    spec = adjusted(DISTANCE, Adjust(max_rate=0.02, flat_after_s=3600))
+    assert (spec.max_rate, spec.flat_after_s) == (0.02, 3600.0)
+    # Nothing else becomes of the value.
+    assert spec.model_copy(update={"max_rate": DISTANCE.max_rate, "flat_after_s": DISTANCE.flat_after_s}) == DISTANCE
+    level = adjusted(DISTANCE.model_copy(update={"max_rate": 0.5}), Adjust(mounting_height_m=1.5, depth_m=1.0))
+    assert level.max_rate == 50.0
+    assert adjusted(DISTANCE, Adjust(mounting_height_m=1.5, depth_m=1.0, max_rate=3)).max_rate == 3.0
+
+
+@pytest.mark.parametrize("field", ["max_rate", "flat_after_s"])
+def test_limits_in_time_are_greater_than_nothing(field: str) -> None:
+    with pytest.raises(ValueError, match="greater than 0"):
+        Adjust.model_validate({field: 0})

@@ -4,7 +4,8 @@ import pytest
 
 from config.profile import load_modbus_profile
 from contract.reading import Cause
-from drivers.modbus.explain import HexError, explain, parse_hex
+from drivers.modbus.captured import HexError, parse_hex
+from drivers.modbus.explain import explain
 from drivers.modbus.explain_texts import TEXTS
 from drivers.modbus.frames import crc16
 
@@ -65,7 +66,8 @@ def test_a_request_from_0x0300_on_is_no_answer_of_three_bytes() -> None:
 def test_an_answer_cut_to_a_requests_length_is_still_an_answer() -> None:
     found = explain(METER, REPLY[:8])
     assert (found.direction, found.address) == ("reply", None)
-    assert [problem.key for problem in found.problems][:2] == ["crc", "truncated"]
+    assert [problem.key for problem in found.problems] == ["crc", "cut"]
+    assert found.problems[1].facts == {"found": 8, "wanted": 9}
 
 
 def test_a_damaged_frame_names_the_crc_that_it_needs() -> None:
@@ -77,9 +79,26 @@ def test_a_damaged_frame_names_the_crc_that_it_needs() -> None:
     assert found.problems[1].key == "not_the_answer"
 
 
+def test_a_request_for_more_than_an_answer_holds_is_unclear() -> None:
+    body = parse_hex("01 04 00 00 00 c8")
+    found = explain(METER, REPLY, body + crc16(body))
+    assert [problem.key for problem in found.problems] == ["request_unclear", "unknown_address"]
+
+
 def test_a_cut_frame_is_told_so() -> None:
-    keys = [problem.key for problem in explain(METER, REPLY[:-3], REQUEST).problems]
-    assert keys[:2] == ["crc", "truncated"]
+    found = explain(METER, REPLY[:-3], REQUEST)
+    assert [problem.key for problem in found.problems] == ["crc", "cut", "not_the_answer"]
+
+
+def test_what_came_whole_of_a_cut_frame_is_shown_where_its_request_tells_the_place() -> None:
+    body = "01 04 0c" + " 43 67 af 55" * 3
+    cut = parse_hex(body)[:13]
+    request = parse_hex("01 04 00 00 00 06 70 08")
+    (candidate,) = explain(METER, cut, request).candidates
+    assert [(point.key, point.value) for point in candidate.points] == [("u1", 231.68489), ("u2", 231.68489)]
+    alone = explain(METER, cut)
+    assert alone.candidates == ()
+    assert [problem.key for problem in alone.problems] == ["crc", "cut"]
 
 
 def test_an_answer_of_another_unit_is_not_the_answer() -> None:

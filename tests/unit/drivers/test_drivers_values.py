@@ -50,6 +50,10 @@ def test_registers_become_the_value(fields: dict[str, Any], registers: str, valu
         ({"type": "float32"}, struct.pack(">f", math.nan).hex()),
         ({"type": "float32"}, struct.pack(">f", -math.inf).hex()),
         ({"type": "float32", "scale": 1000}, struct.pack(">f", math.inf).hex()),
+        # 7.0 and 230.0 whose words came the other way round: any range would let 0.00000… pass.
+        ({"type": "float32", "low": 0, "high": 14}, "00 00 40 e0"),
+        ({"type": "float32", "order": "CDAB", "low": 0, "high": 400}, "43 66 00 00"),
+        ({"type": "float32", "low": -40}, "80 00 00 01"),
         ({"type": "float64"}, struct.pack(">d", math.nan).hex()),
         ({"type": "float64", "scale": 1000}, struct.pack(">d", 1e308).hex()),
         ({"type": "uint64"}, "ff" * 8),
@@ -60,6 +64,13 @@ def test_registers_become_the_value(fields: dict[str, Any], registers: str, valu
 )
 def test_what_is_no_number_or_out_of_range_is_no_value(fields: dict[str, Any], registers: str) -> None:
     assert decode(spec(**fields), bytes.fromhex(registers)) == (None, Cause.RANGE)
+
+
+def test_nought_and_the_smallest_normal_number_are_values() -> None:
+    for registers, expected in (("00 00 00 00", 0.0), ("80 00 00 00", 0.0), ("00 80 00 00", 2.0**-126)):
+        value, cause = decode(spec(type="float32"), bytes.fromhex(registers))
+        assert cause is Cause.OK
+        assert value == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("limit", [b"\x00\x0a", b"\x00\x14"])

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from config.loader import load_text
 from config.profile import ModbusProfile, load_modbus_profile
 from contract.reading import Cause
-from drivers.modbus.explain import HexError, explain, parse_hex
+from drivers.modbus.captured import HexError, parse_hex
+from drivers.modbus.explain import explain
 from drivers.modbus.explain_points import PointInFrame
 from drivers.modbus.explain_registers import RegistersExplanation, explain_registers, parse_registers
 from drivers.modbus.frames import RtuExchange, crc16, read_pdu

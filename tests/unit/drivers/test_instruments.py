@@ -22,6 +22,8 @@ from firmware_sim.twins.air_instruments import (
     SensirionSps30,
     WinsenGas,
     WinsenZe03,
+    WinsenZe07Ch2o,
+    WinsenZh03b,
 )
 from firmware_sim.twins.sdi12_sensors import Sdi12Sensor, SoilProbe, Vegapuls21
 from firmware_sim.twins.weather_instruments import NmeaAnemometer, VaisalaWxt530, VaisalaWxt530Automatic
@@ -48,6 +50,8 @@ CASES: dict[str, tuple[type[Instrument], dict[str, Any], dict[str, Value]]] = {
     "winsen-mh-z19b": (WinsenGas, {}, {"co2": 636.0}),
     "winsen-ze03-co": (WinsenZe03, {}, {"co": 209.0}),
     "winsen-ze03-o2": (WinsenZe03, {}, {"o2": 20.9}),
+    "winsen-ze07-ch2o": (WinsenZe07Ch2o, {}, {"ch2o": 42.0, "ch2o_ppb": 32.0}),
+    "winsen-zh03b": (WinsenZh03b, {}, {"pm1": 21.0, "pm2_5": 35.0, "pm10": 52.0}),
     "vaisala-wxt530": (
         VaisalaWxt530,
         {"baud": 19_200},
@@ -112,7 +116,7 @@ def test_silence_is_a_time_out_and_never_a_value(name: str) -> None:
     assert error.value.text("vi") == "không có dữ liệu trong thời gian cho phép"
 
 
-@pytest.mark.parametrize("name", sorted(CASES.keys() - {"winsen-mh-z19b", "winsen-ze03-co", "winsen-ze03-o2"}))
+@pytest.mark.parametrize("name", sorted(name for name in CASES if not name.startswith("winsen-")))
 def test_what_the_instrument_marks_as_invalid_has_no_value(name: str) -> None:
     kind, line, _ = CASES[name]
     rig = Rig(twin(kind, faults=InstrumentFaults(invalid=1.0)), **line)
@@ -124,6 +128,13 @@ def test_what_the_instrument_marks_as_invalid_has_no_value(name: str) -> None:
     }.get(name, dict.fromkeys(block.keys, Cause.DEVICE))
     assert block.causes == causes
     assert all((value is None) == (key in causes) for key, value in values_of(block).items())
+
+
+def test_dust_is_no_carbon_dioxide() -> None:
+    """A frame does not tell which Winsen sensor it is of: only what the air can hold does."""
+    rig = Rig(twin(WinsenZh03b))
+    block = rig.run(found_and_read(rig, with_settings("winsen-mh-z19b", question_mode=0x41)))
+    assert (block.values, block.causes) == ((None,), {"co2": Cause.RANGE})
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -303,6 +314,26 @@ def test_sdi12_concurrent_measurement_on_the_wire() -> None:
     assert rig.talk[:5] == [("~~", b""), (">>", b"0CC!"), ("<<", b"000203\r\n"), ("~~", b""), (">>", b"0D0!")]
     asked_us = [at for at, direction, _ in rig.port.log if direction == ">>"]
     assert asked_us[1] - asked_us[0] >= 2_000_000
+
+
+def test_who_asks_a_measuring_sdi12_sensor_waits_and_spoils_nothing() -> None:
+    """A technician reads what the poller has just begun to measure: both get their values."""
+    sensor = twin(SoilProbe, values={"measure_s": 8.0})
+    rig = Rig(sensor, **SDI12)
+    driver = rig.driver("generic-sdi12-soil")
+
+    async def later() -> Block:
+        await asyncio.sleep(3.0)
+        await driver.probe()
+        return await driver.read(driver.points)
+
+    async def scenario() -> list[Block]:
+        return list(await asyncio.gather(driver.read(driver.points), later()))
+
+    begun_us = rig.time.us
+    for block in rig.run(scenario()):
+        assert (block.values, block.causes) == ((31.25, 24.5, 410.0), {})
+    assert 16e6 < rig.time.us - begun_us < 20e6
 
 
 def test_slow_sdi12_sensors_do_not_hold_the_line() -> None:

@@ -10,7 +10,11 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from config.agent import AgentConfig
+from config.loader import load_text
 from edge_agent.cli.commands import edge_agent
+from edge_agent.shell.devices import build_fleet
+from tests.unit.edge_agent.virtual_agent import VirtualClock
 
 AGENT = """\
 gateway: gw-1
@@ -26,6 +30,8 @@ devices:
   - {id: io, profile: waveshare-relay-d, line: bus, intervals: {fast_s: 0.05}}
 counters:
   - {id: rain, source: io/di1, en: Rain, vi: Mưa, quantity_per_pulse: 0.2, unit: mm, shortest_pulse_s: 0.2}
+doubts:
+  - {points: [pm/pm2_5], witness: soil/moisture, above: 70}
 """
 
 
@@ -79,7 +85,7 @@ def test_a_wrong_profile_of_an_instrument_is_found(tmp_path: Path) -> None:
 
 def test_the_examples_of_the_page_for_technicians_are_sound(tmp_path: Path) -> None:
     page = (Path(__file__).parents[3] / "docs" / "instruments.md").read_text("utf-8")
-    merged: dict[str, Any] = {"gateway": "gw-1", "lines": [], "devices": [], "counters": []}
+    merged: dict[str, Any] = {"gateway": "gw-1", "lines": [], "devices": [], "counters": [], "doubts": []}
     blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     assert len(blocks) == 2
     for block in blocks:
@@ -91,3 +97,23 @@ def test_the_examples_of_the_page_for_technicians_are_sound(tmp_path: Path) -> N
         (tmp_path / f"port{number}").touch()
     code, output = check(tmp_path, yaml.safe_dump(merged))
     assert (code, output.count("error") + output.count("warning")) == (0, 0), output
+
+
+STATION = """\
+gateway: gw-1
+lines: [{id: met, kind: serial, port: /dev/null, baud: 4800}]
+devices:
+  - {id: met, profile: renke-rs-fsxcs, line: met}
+"""
+
+
+def test_who_does_not_say_which_modules_are_fitted_is_refused(tmp_path: Path) -> None:
+    code, output = check(tmp_path, STATION)
+    assert (code, "4:5: error: profile 'renke-rs-fsxcs' answers 0 for modules that are not fitted" in output) == (
+        3,
+        True,
+    )
+    config = load_text(STATION, tmp_path / "agent.yaml", AgentConfig)
+    with pytest.raises(ValueError, match="device 'met': profile 'renke-rs-fsxcs' answers 0"):
+        build_fleet(config, tmp_path, VirtualClock())
+    assert check(tmp_path, STATION.replace("line: met}", "line: met, points: [wind_speed, wind_direction]}"))[0] == 0

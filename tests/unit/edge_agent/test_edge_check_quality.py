@@ -50,6 +50,18 @@ def test_a_sound_file_has_no_error(tmp_path: Path) -> None:
     assert [line for line in found if "error" in line] == []
 
 
+def test_a_calibration_that_is_over_is_told_if_no_other_follows(tmp_path: Path) -> None:
+    over = "valid_from: 2026-11-11T08:00+07:00, valid_to: 2026-11-12T08:00+07:00"
+    _, found = check(tmp_path, AGENT.replace("valid_from: 2026-11-11T08:00+07:00", over))
+    assert [line for line in found if "warning" in line and "ended on 2026-11-12T08:00+07:00" in line]
+    over = "valid_from: 2026-11-10T08:00+07:00, valid_to: 2026-11-11T08:00+07:00"
+    _, found = check(tmp_path, AGENT.replace("valid_from: 2026-11-10T08:00+07:00", over))
+    assert [line for line in found if "ended on" in line] == []
+    over = "valid_from: 2026-11-11T08:00+07:00, valid_to: 2026-11-11T08:00+07:00"
+    code, found = check(tmp_path, AGENT.replace("valid_from: 2026-11-11T08:00+07:00", over))
+    assert (code, [line for line in found if "not later than valid_from" in line] != []) == (3, True)
+
+
 @pytest.mark.parametrize(
     ("before", "after", "where", "word"),
     [

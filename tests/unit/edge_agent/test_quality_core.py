@@ -119,6 +119,23 @@ def test_a_calibrated_value_is_corrected_and_the_raw_one_kept() -> None:
     assert judge.judge(block(100, t=20.0, ph=7.0), None).values == (20.0, 7.25, 7.0)
 
 
+def test_past_its_end_a_calibration_still_corrects_and_nobody_believes_it() -> None:
+    corrections = (
+        Correction(from_ms=0, a=1.0, b=1.0, to_ms=60 * SECOND),
+        Correction(from_ms=100 * SECOND, a=1.0, b=2.0),
+    )
+    judge = judge_of(ph=PointJudge.of(spec("ph", max_rate=5.0), corrections))
+    told = [judge.judge(block(at, ph=7.0), at * SECOND) for at in (59, 60, 99, 100)]
+    assert [one.values for one in told] == [(8.0, 7.0), (8.0, 7.0), (8.0, 7.0), (9.0, 7.0)]
+    assert [one.causes for one in told] == [{}, {"ph": Cause.SUSPECT}, {"ph": Cause.SUSPECT}, {}]
+    # While the time is not known nobody can say; a worse cause stays.
+    assert judge.judge(block(101, ph=7.0), None).causes == {}
+    assert judge.judge(block(102, {"ph": Cause.SENTINEL}, ph=None), 70 * SECOND).causes == {
+        "ph": Cause.SENTINEL,
+        "ph_raw": Cause.SENTINEL,
+    }
+
+
 def test_before_the_first_calibration_the_value_is_the_raw_one() -> None:
     judge = judge_of(ph=PointJudge.of(spec("ph"), (Correction(from_ms=100 * SECOND, a=2.0, b=0.0),)))
     assert judge.judge(block(99, ph=7.0), 99 * SECOND).values == (7.0, 7.0)

@@ -116,7 +116,7 @@ def all_cases() -> list[Case]:
 class _Transport(asyncio.Transport):
     """One connection in memory."""
 
-    def __init__(self, network: Network, protocol: asyncio.Protocol) -> None:
+    def __init__(self, network: Network, protocol: asyncio.BufferedProtocol) -> None:
         super().__init__({"socket": _Socket()})
         self.network = network
         self.protocol = protocol
@@ -139,6 +139,15 @@ class _Transport(asyncio.Transport):
             self.network.loop.call_soon(self.protocol.connection_lost, None)
 
     close = abort
+
+
+def _received(protocol: asyncio.BufferedProtocol, data: bytes) -> None:
+    """Hand bytes over as a transport does: as much as there is room for at a time."""
+    while data:
+        room = memoryview(protocol.get_buffer(len(data)))
+        part, data = data[: len(room)], data[len(room) :]
+        room[: len(part)] = part
+        protocol.buffer_updated(len(part))
 
 
 class _Socket:
@@ -177,13 +186,13 @@ class Network(VirtualLoop):
         elif data is None:
             to.abort()
         else:
-            to.protocol.data_received(self.spoil(data) if self.spoil else data)
+            _received(to.protocol, self.spoil(data) if self.spoil else data)
 
     async def talk(self, data: bytes, every_s: float) -> None:
         """Say something without being asked, until cancelled."""
         while True:
             if self._open is not None and not self._open.closed:
-                self._open.protocol.data_received(data)
+                _received(self._open.protocol, data)
             await asyncio.sleep(every_s)
 
 
