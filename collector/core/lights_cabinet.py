@@ -202,7 +202,8 @@ class CabinetLights:
         ]
         watches = self.watches.values()
         ledger.plan_wh = sum(
-            watch.expected_w(lit, dim, 0.0) * (end_ms - start_ms) / 3_600_000
+            watch.expected_w(lit, dim if self.live.can_dim(watch.group) else None, 0.0)
+            * ((end_ms - start_ms) / 3_600_000)
             for start_ms, end_ms, lit, dim in planned.steps
             for watch in watches
             if watch.group.ids & set(lit)

@@ -20,8 +20,19 @@ DAY_SHARE: Final = 0.10
 DAY_OVER_SHARE: Final = 0.05
 DAY_DEGREES: Final = 3.0
 DAY_HOLD_MS: Final = 600_000
-SETTLE_MS: Final = 10_000
-"""A switching takes its time: the relay, the contactor, the meter's next reading."""
+SETTLE_MS: Final = 45_000
+"""Without the gateway's own proof a switching is given its time: waiting after a boot, circuits one after another."""
+PENDING_MS: Final = 300_000
+"""A gateway that is still at its proof after so long is judged without it."""
+HOT_MS: Final = 900_000
+RESTRIKE_MS: Final[Mapping[str, int]] = {
+    "led": 0,
+    "fluorescent": 60_000,
+    "sodium": 300_000,
+    "metal_halide": 900_000,
+    "mercury": 900_000,
+}
+"""A hot arc does not strike at once: a dip of the mains puts whole streets out, and no fuse has blown."""
 _BY_PROOF: Final[Mapping[str, Fault]] = {
     "did_not_open": "stuck_on",
     "did_not_close": "contactor_no_close",
@@ -37,12 +48,16 @@ class SwitchingWatch:
         faults: (fault, circuit) that hold.
         told: Circuit to its last wanted state and since when.
         day_ms: Since when it burns by day.
+        burnt_ms: When it last burnt.
+        dark_ms: Since when nothing burns though its supply is good.
     """
 
     group: Group
     faults: set[tuple[Fault, str]] = field(default_factory=set)
     told: dict[str, tuple[bool, int]] = field(default_factory=dict)
     day_ms: int | None = None
+    burnt_ms: int | None = None
+    dark_ms: int | None = None
 
     def observe(
         self,
@@ -70,26 +85,50 @@ class SwitchingWatch:
         share_of_lit = power.watts / max(1.0, expected_w(lit)) if lit else None
         full_w = max(1.0, expected_w(self.group.ids))
         off_share = max(0.0, power.watts - off_w) / full_w
+        is_dead = self._is_dead(at_ms, power, share_of_lit)
         any_wanted = any(value is not False for value in wanted.values())
         for circuit in self.group.circuits:
-            settled = circuit.id in self.told and at_ms - self.told[circuit.id][1] >= SETTLE_MS
-            if wanted[circuit.id] is None or not settled:
+            if wanted[circuit.id] is None or not self._is_settled(view, circuit):
                 continue
             if view.is_by_hand(circuit):
                 self._clear(circuit.id, "stuck_on", "line_open", "contactor_no_close")
             elif wanted[circuit.id]:
-                self._judge_on(view, circuit, power, share_of_lit)
+                self._judge_on(view, circuit, power, share_of_lit, is_dead=is_dead)
             else:
                 self._judge_off(view, circuit, None if any_wanted else off_share)
         self._judge_day(view, off_share, sun_degrees)
 
-    def _judge_on(self, view: CabinetView, circuit: Circuit, power: Power, share_of_lit: float | None) -> None:
+    def _is_settled(self, view: CabinetView, circuit: Circuit) -> bool:
+        since_ms = view.at_ms - self.told[circuit.id][1]
+        proof = view.proof(circuit)
+        if proof is None:
+            return since_ms >= SETTLE_MS
+        return bool(proof) or since_ms >= PENDING_MS
+
+    def _is_dead(self, at_ms: int, power: Power, share_of_lit: float | None) -> bool:
+        """Whether nothing burns, and no lamps are waiting to strike again."""
+        if share_of_lit is None or not power.is_sound:
+            self.dark_ms = None
+            return False
+        if share_of_lit >= DEAD_SHARE:
+            self.dark_ms = None
+            if share_of_lit > BACK_SHARE:
+                self.burnt_ms = at_ms
+            return False
+        if self.dark_ms is None:
+            self.dark_ms = at_ms
+        if self.burnt_ms is None or self.dark_ms - self.burnt_ms > HOT_MS:
+            return True
+        return at_ms - self.dark_ms >= max(RESTRIKE_MS[each.lamp_type] for each in self.group.circuits)
+
+    def _judge_on(
+        self, view: CabinetView, circuit: Circuit, power: Power, share_of_lit: float | None, *, is_dead: bool
+    ) -> None:
         self._clear(circuit.id, "stuck_on")
         if not power.is_sound:
             return
         closed = view.closed(circuit)
-        proof = _BY_PROOF.get(view.proof(circuit))
-        is_dead = share_of_lit is not None and share_of_lit < DEAD_SHARE
+        proof = _BY_PROOF.get(view.proof(circuit) or "")
         is_open = closed is False or proof == "contactor_no_close" or (closed is None and is_dead)
         if is_open and proof != "line_open":
             self._raise(circuit.id, "contactor_no_close")
@@ -102,7 +141,7 @@ class SwitchingWatch:
         self._clear(circuit.id, "line_open", "contactor_no_close")
         closed = view.closed(circuit)
         draws = off_share is not None and off_share > STUCK_SHARE
-        if closed or draws or _BY_PROOF.get(view.proof(circuit)) == "stuck_on":
+        if closed or draws or _BY_PROOF.get(view.proof(circuit) or "") == "stuck_on":
             self._raise(circuit.id, "stuck_on")
         elif off_share is None or off_share < UNSTUCK_SHARE:
             self._clear(circuit.id, "stuck_on")
@@ -129,7 +168,7 @@ class SwitchingWatch:
         return {
             "faults": sorted(self.faults),
             "told": {name: list(kept) for name, kept in self.told.items()},
-            "day": self.day_ms,
+            "day": [self.day_ms, self.burnt_ms, self.dark_ms],
         }
 
     def restore(self, data: Mapping[str, Any]) -> None:
@@ -137,4 +176,4 @@ class SwitchingWatch:
         names = self.group.ids | {self.group.name}
         self.faults = {(fault, name) for fault, name in data["faults"] if fault in FAULTS and name in names}
         self.told = {name: (bool(on), int(at_ms)) for name, (on, at_ms) in data["told"].items() if name in names}
-        self.day_ms = data["day"]
+        self.day_ms, self.burnt_ms, self.dark_ms = data["day"]

@@ -121,12 +121,16 @@ class CabinetView:
         return self.wanted(circuit) if closed is None else closed
 
     def dim(self, group: Group) -> int | None:
-        """Return how bright a group burns, in percent to the nearest five; None: full, or different within it."""
+        """Return how bright a group burns, in percent; None: full, or different within it."""
         levels = {self.state(f"dim_{each.at_gateway.lower()}") for each in group.circuits}
         level = levels.pop() if len(levels) == 1 else None
         if level is None or not 0 < level < 100:
             return None
-        return 5 * round(level / 5) or 5
+        return max(1, round(level))
+
+    def can_dim(self, group: Group) -> bool:
+        """Whether the gateway has ever told of a dim level of the group."""
+        return any(f"{CONTROL}/dim_{each.at_gateway.lower()}" in self.samples for each in group.circuits)
 
     def energy(self) -> tuple[str, float] | None:
         """Return the point and the value of the meter's energy counter, in Wh."""
@@ -147,9 +151,16 @@ class CabinetView:
         reason = self.words(f"reason_{circuit.at_gateway.lower()}") or self.words("reason")
         return reason.startswith(("override", "lamp_test", "lamp test", "dark_day"))
 
-    def proof(self, circuit: Circuit) -> str:
-        """Return what the gateway said when it last proved a switching: done or a cause; empty: nothing."""
-        return self.words(f"proof_{circuit.at_gateway.lower()}")
+    def proof(self, circuit: Circuit) -> str | None:
+        """Return what the gateway said when it last proved a switching: done or a cause.
+
+        Empty while it is still at it: it leaves the point out then. None: it never tells.
+        """
+        key = circuit.at_gateway.lower()
+        sample, wanted = (self.samples.get(f"{CONTROL}/{kind}_{key}") for kind in ("proof", "wanted"))
+        if sample is None or not isinstance(sample[0], str):
+            return None
+        return sample[0] if wanted is None or sample[1] >= wanted[1] else ""
 
     def dump(self) -> dict[str, Any]:
         """Return it as plain JSON data."""

@@ -47,9 +47,10 @@ MAX_NIGHT_CELLS: Final = 320
 
 
 def state_name(lit: Iterable[str], dim: int | None) -> str:
-    """Return the name of a state: the circuits that burn and how bright, such as `A,B@70`; empty: none."""
+    """Return the name of a state: the circuits that burn and how bright to 5 %, such as `A,B@70`; empty: none."""
     circuits = ",".join(sorted(lit))
-    return f"{circuits}@{dim}" if circuits and dim not in {None, 100} else circuits
+    steps = 20 if dim is None else max(1, round(dim / 5))
+    return f"{circuits}@{5 * steps}" if circuits and steps < 20 else circuits
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class Sender:
         self._client.loop_start()
 
     def _heard(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
-        self.alarms[message.topic.rpartition("/")[2]] = message.payload
+        self.alarms[message.topic.rpartition("/")[2]] = bytes(message.payload)
 
     def send(self, first_s: float, end_s: float) -> int:
         """Send some hours and return how many batches have been sent so far."""

@@ -8,6 +8,7 @@ import random
 
 import pytest
 
+from collector.core.lights_cabinet import DayPlan
 from collector.core.lights_engine import LightsEngine, Saved
 from collector.core.lights_summary import NightSummary
 from collector.core.received import Received
@@ -299,3 +300,43 @@ def test_months_of_history_at_once_stay_bounded_and_too_old_days_are_left_out() 
     assert 40 <= len(saved[0].days) <= 47
     engine.kept(saved)
     assert sum(len(each.days) for each in engine.due_for_saving(ms_of(now_s), everything=True)) == 0
+
+
+def test_hot_lamps_that_a_dip_of_the_mains_put_out_are_no_blown_fuse() -> None:
+    def burning(at_s: float, _name: str, closed: bool) -> bool:
+        return closed and not 20 * 3600 <= at_s < 20 * 3600 + 240
+
+    assert one_night(Gateway(burning=burning, missing=0.0)) == []
+
+
+@pytest.mark.parametrize(
+    ("proof", "finding"),
+    [("did_not_close", "contactor_no_close"), ("line_open", "line_open"), ("done", ""), ("meter_silent", "")],
+)
+def test_the_gateway_s_own_proof_counts(proof: str, finding: str) -> None:
+    def more(at_s: float) -> dict[str, Value]:
+        return {"proof_a": proof if ON_S + 60 < at_s < ON_S + 3600 else "done"}
+
+    expected = [(finding, True), (finding, False)] if finding else []
+    assert one_night(Gateway(more=more)) == expected
+
+
+def test_while_the_gateway_is_at_its_proof_nothing_is_judged() -> None:
+    def more(at_s: float) -> dict[str, Value]:
+        return {} if ON_S <= at_s < ON_S + 200 else {"proof_a": "done"}
+
+    def closed(at_s: float, name: str, wanted: bool) -> bool:
+        return wanted and (name != "A" or at_s >= ON_S + 200)
+
+    assert one_night(Gateway(step_s=10, more=more, closed=closed), ON_S - 600, ON_S + 1200) == []
+    # One that never tells a proof is given less time.
+    silent = one_night(Gateway(step_s=10, closed=closed), ON_S - 600, ON_S + 1200)
+    assert silent == [("contactor_no_close", True), ("contactor_no_close", False)]
+
+
+@pytest.mark.parametrize(("told", "share"), [({}, 1.0), ({"dim_a": 70, "dim_b": 70, "dim_c": 70}, 0.7)])
+def test_a_calendar_dims_only_what_tells_a_dim_level(told: dict[str, Value], share: float) -> None:
+    plan = DayPlan(((ms_of(ON_S), ms_of(OFF_S), ("A", "B", "C"), 70),), None)
+    engine = engine_of(plan=lambda _cabinet, _day: plan)
+    feed(engine, Gateway(more=lambda _at_s: told).batches(NOON_S, NOON_S + 3600))
+    assert summary(engine, 0, NOON_S + 3600).plan_wh == pytest.approx(share * 11 * 24 * 170)
