@@ -100,7 +100,7 @@ class Centre:
             self._running = subprocess.Popen(
                 [sys.executable, "-m", "collector", "run", "--config", str(self.config_file)], stdout=log, stderr=log
             )
-        wait_until(lambda: self.run("lights", "orders")[0] == 0, 30, f"the control socket; {self.log}")
+        wait_until(lambda: self.run("lights", "orders")[0] == 0, 60, f"the control socket; {self.log}")
 
     def kill(self) -> None:
         if self._running is not None and self._running.poll() is None:
@@ -137,7 +137,7 @@ class Centre:
             told = self.json("lights", "status")
             return bool(sum(cabinet["online"] for cabinet in told["cabinets"]) >= count)
 
-        wait_until(online, 20, f"{count} gateways online")
+        wait_until(online, 60, f"{count} gateways online")
 
 
 class StubGateway:
@@ -169,7 +169,7 @@ class StubGateway:
         self.client.will_set(self.topics.online, orjson.dumps(will), qos=1, retain=True)
         self.client.connect("127.0.0.1", port)
         self.client.loop_start()
-        assert self._ready.wait(20)
+        assert self._ready.wait(40)
 
     def __enter__(self) -> Self:
         return self
@@ -233,5 +233,5 @@ class StubGateway:
         self.client.publish(self.topics.want_report, encode(report), qos=1, retain=True)
 
 
-def until(told: Callable[[], bool], what: str, timeout_s: float = 15.0) -> None:
+def until(told: Callable[[], bool], what: str, timeout_s: float = 40.0) -> None:
     wait_until(told, timeout_s, what)
