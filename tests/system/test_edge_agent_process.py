@@ -435,7 +435,7 @@ def test_the_schedule_lights_and_the_service_manager_is_fed(tmp_path: Path, boar
         mqtt={"host": "127.0.0.1", "port": free_port()},
         place={"latitude": 13.983, "longitude": 108.0, "timezone": "Asia/Ho_Chi_Minh"},
         commands={"allow": [{"point": "board/k1"}]},
-        lighting={"schedule_file": "schedule.yaml", "outputs": ["board/k1"]},
+        lighting={"schedule_file": "schedule.yaml", "outputs": ["board/k1"], "start_wait_s": 0},
     )
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
@@ -465,7 +465,7 @@ def test_a_broken_schedule_file_darkens_no_street_and_a_reload_takes_the_mended_
         mqtt={"host": "127.0.0.1", "port": free_port()},
         place={"latitude": 13.983, "longitude": 108.0, "timezone": "Asia/Ho_Chi_Minh"},
         commands={"allow": [{"point": "board/k1"}]},
-        lighting={"schedule_file": "schedule.yaml", "outputs": ["board/k1"]},
+        lighting={"schedule_file": "schedule.yaml", "outputs": ["board/k1"], "start_wait_s": 0},
     )
     agent = AgentProcess(tmp_path, config)
     with running(agent):
@@ -474,15 +474,15 @@ def test_a_broken_schedule_file_darkens_no_street_and_a_reload_takes_the_mended_
     schedule.write_text("periods: [{on: 25:00, off: 06:00}]\n", "utf-8")
     with running(agent):
         wait_until(lambda: board.coil, 10, "the lamps by the last good schedule")
-        assert f"{schedule}:1:" in agent.cli("status")[1]["lighting"]["schedule_problem"]
+        assert f"{schedule}:1:" in agent.cli("status")[1]["lighting"]["calendar"]["problem"]
         assert "the last good one goes on" in agent.run("status").stdout
         assert agent.process is not None
         agent.process.send_signal(signal.SIGHUP)
         schedule.write_text(never, "utf-8")
         agent.process.send_signal(signal.SIGHUP)
         wait_until(lambda: not board.coil, 10, "the lamps by the mended schedule")
-        assert agent.cli("status")[1]["lighting"]["schedule_problem"] is None
+        assert agent.cli("status")[1]["lighting"]["calendar"]["problem"] is None
         schedule.write_text("periods: []\n", "utf-8")
         agent.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: agent.cli("status")[1]["lighting"]["schedule_problem"], 10, "the mistake is told")
+        wait_until(lambda: agent.cli("status")[1]["lighting"]["calendar"]["problem"], 10, "the mistake is told")
         assert agent.cli("status")[1]["lighting"]["lamps_due"] is False
