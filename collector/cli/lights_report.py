@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import click
@@ -29,15 +29,17 @@ from collector.cli.options import (
 from collector.cli.setup import load_config
 from collector.cli.table import print_table, printable
 from collector.core.lights_chart import chart
-from collector.core.lights_report import Report, Sums, csv_rows, month_report
+from collector.core.lights_report import Report, Standing, Sums, csv_rows, month_report, standing_of
 from collector.shell.lights_store import LightsStore, read_nights
-from config.city import City
+from config.city import Cabinet, City
 from config.errors import ConfigErrors
 from config.language import process_language
 from config.loader import load_document
 
 CABINETS_SHOWN: Final = 40
 """More are told by ward; `--ward` or the CSV file has each."""
+AGED_BELOW: Final = 0.85
+ABOVE_NAMEPLATE: Final = 1.15
 _MONTH: Final = re.compile(r"^(\d{4})-(\d{2})$")
 
 
@@ -70,8 +72,12 @@ def report(
     except sqlite3.Error as error:
         raise UnreachableFailure(TEXTS.text("not_readable", error=error)) from error
     days = [first + timedelta(days=number) for number in range((end - first).days)]
-    lamps_out = {name: _lamps_out(body) for name, body in kept.states.items()}
-    made = month_report(city, kept.nights, lamps_out, days, chosen)
+    standings = {
+        cabinet.id: _standing(cabinet, kept.states[cabinet.id])
+        for cabinet in city.cabinets
+        if cabinet.id in kept.states
+    }
+    made = month_report(city, kept.nights, standings, days, chosen)
     ward_names = {area.id: area.name for area in city.wards}
     if csv_file is not None:
         _write_csv(csv_file, made, month, ward_names)
@@ -85,6 +91,7 @@ def report(
         click.echo(json.dumps({"rows": rows}, ensure_ascii=False))
     else:
         _print(made, ward_names, by_cabinet=chosen is not None or len(made.cabinets) <= CABINETS_SHOWN)
+    _tell_aged(made)
     for file in (csv_file, chart_file):
         if file is not None:
             click.echo(TEXTS.text("written", file=file), err=True)
@@ -159,13 +166,12 @@ def _ward(words: str | None, city: City) -> str | None:
     raise Failure(TEXTS.text("no_ward", name=printable(words), names=names))
 
 
-def _lamps_out(body: bytes) -> int:
-    """Return about how many lamps of a cabinet are out; its saved state knows."""
+def _standing(cabinet: Cabinet, body: bytes) -> Standing:
+    """Return what is believed of a cabinet's lamps; nothing where its state is not of this version."""
     try:
-        watches: Mapping[str, Any] = orjson.loads(body)["watches"]
-        return sum(int(watch["out"][0]) for watch in watches.values())
-    except (KeyError, TypeError, ValueError, IndexError):
-        return 0
+        return standing_of(cabinet, orjson.loads(body))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return Standing()
 
 
 def _write_csv(file: Path, made: Report, month: str, ward_names: Mapping[str, str]) -> None:
@@ -194,6 +200,16 @@ def _print(made: Report, ward_names: Mapping[str, str], *, by_cabinet: bool) -> 
         rows += ([ward_names.get(ward, ward), *_cells(sums)] for ward, sums in made.wards.items())
     rows.append([TEXTS.text("total"), *_cells(made.total)])
     print_table(header, rows)
+
+
+def _tell_aged(made: Report) -> None:
+    """Say which circuits draw much less, or more, than their nameplates: old lamps, or a wrong inventory."""
+    for each in made.cabinets:
+        for circuit in each.circuits:
+            share = circuit.base_share
+            if share is not None and not AGED_BELOW <= share <= ABOVE_NAMEPLATE:
+                facts = {"cabinet": each.cabinet.name, "circuit": circuit.name, "percent": f"{100 * share:.0f}"}
+                click.echo(TEXTS.text("aged" if share < 1 else "above", **facts), err=True)
 
 
 def _cells(sums: Sums) -> list[str]:

@@ -39,6 +39,14 @@ TEXTS: Final = Texts(
         "not_written": ("{file} cannot be written: {error}", "không ghi được {file}: {error}"),
         "written": ("written: {file}", "đã ghi: {file}"),
         "no_nights": ("nothing is known of {month}", "chưa có dữ liệu của {month}"),
+        "aged": (
+            "{cabinet}, circuit {circuit}: draws {percent} % of its nameplates: old lamps, or fewer than listed",
+            "{cabinet}, mạch {circuit}: công suất chỉ bằng {percent} % danh định: đèn đã già, hoặc ít đèn hơn danh mục",
+        ),
+        "above": (
+            "{cabinet}, circuit {circuit}: draws {percent} % of its nameplates: mend the inventory, or look for a tap",
+            "{cabinet}, mạch {circuit}: công suất bằng {percent} % danh định: hãy sửa danh mục, hoặc tìm chỗ câu trộm",
+        ),
         "relamped": (
             "logged: {cabinet}, circuits {circuits}; a running collector begins their base anew",
             "đã ghi: {cabinet}, mạch {circuits}; bộ thu thập đang chạy sẽ học lại mức chuẩn",

@@ -271,9 +271,10 @@ class CabinetLights:
             if energy is not None and view.samples[energy[0]][1] == at_ms:
                 ledger.note_energy(at_ms, energy[1])
         if block.device == CONTROL:
-            for key, value in zip(block.keys, block.values, strict=True):
-                if key.startswith(_COUNTERS) and f"{CONTROL}/{key}" in self.points and isinstance(value, int | float):
-                    ledger.note_counter(key, at_ms, float(value))
+            for key in block.keys:
+                counted = view.state(key) if key.startswith(_COUNTERS) else None
+                if counted is not None and view.samples[f"{CONTROL}/{key}"][1] == at_ms:
+                    ledger.note_counter(key, at_ms, counted)
         for circuit in self.cabinet.circuits:
             closed, wanted = view.closed(circuit), view.wanted(circuit)
             if closed is not None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
+from collector.core.lights_inventory import groups_of
 from collector.core.lights_summary import NightSummary
+from collector.core.lights_watch import GroupWatch, state_name
 from config.city import Cabinet, City
 
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -68,11 +70,50 @@ class Sums:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is believed of a cabinet's lamps now.
+
+    Attributes:
+        lamps_out: About how many are out.
+        base_shares: Circuit to the power of its base, as it is now, by the nameplate's; only where a base stands.
+    """
+
+    lamps_out: int = 0
+    base_shares: Mapping[str, float] = field(default_factory=dict)
+
+
+def standing_of(cabinet: Cabinet, state: Mapping[str, Any]) -> Standing:
+    """Return what a cabinet's saved state says of its lamps.
+
+    Raises:
+        KeyError, TypeError, ValueError: It is no saved state.
+    """
+    lamps_out = 0
+    shares: dict[str, float] = {}
+    for group in groups_of(cabinet):
+        if group.name not in state["watches"]:
+            continue
+        watch = GroupWatch.restored(group, state["watches"][group.name])
+        lamps_out += watch.out.lamps
+        base = watch.model.expected(state_name(group.ids, None), 0.0)
+        if base is not None:
+            share = watch.expected_w(group.ids, None, 0.0) / group.nameplate_w(group.ids)
+            shares |= dict.fromkeys(sorted(group.ids), share)
+    return Standing(lamps_out, shares)
+
+
 @dataclass(slots=True)
 class CircuitMonth:
-    """One circuit in a month."""
+    """One circuit in a month.
+
+    Attributes:
+        base_share: The power of its base, as it is now, by the nameplate's; None while it is learned. Circuits that are
+            measured together have one. Well below 1 lamps are old, or the inventory has more of them than the street.
+    """
 
     name: str
+    base_share: float | None = None
     burning_h: float = 0.0
     planned_h: float = 0.0
     switchings: int = 0
@@ -119,7 +160,7 @@ class Report:
 def month_report(
     city: City,
     nights: Mapping[str, Sequence[NightSummary]],
-    lamps_out: Mapping[str, int],
+    standings: Mapping[str, Standing],
     days: Sequence[date],
     ward: str | None = None,
 ) -> Report:
@@ -128,7 +169,7 @@ def month_report(
     Args:
         city: The inventory.
         nights: Cabinet to its nights.
-        lamps_out: Cabinet to about how many lamps are out.
+        standings: Cabinet to what is believed of its lamps now.
         days: The lighting days of the month.
         ward: Only cabinets of this ward; None: all.
     """
@@ -140,7 +181,7 @@ def month_report(
         if not cabinet.is_switched or (ward is not None and cabinet.ward != ward):
             continue
         own = [night for night in nights.get(cabinet.id, ()) if night.day in by_night]
-        month = _cabinet_month(cabinet, own, lamps_out.get(cabinet.id, 0))
+        month = _cabinet_month(cabinet, own, standings.get(cabinet.id, Standing()))
         for night in own:
             _add_night(by_night[night.day], night)
         cabinets.append(month)
@@ -149,9 +190,11 @@ def month_report(
     return Report(tuple(cabinets), wards, total, tuple(by_night.values()))
 
 
-def _cabinet_month(cabinet: Cabinet, nights: Sequence[NightSummary], lamps_out: int) -> CabinetMonth:
-    sums = Sums(lamps=cabinet.lamps, lamps_out=lamps_out)
-    circuits = {circuit.id: CircuitMonth(circuit.id) for circuit in cabinet.circuits}
+def _cabinet_month(cabinet: Cabinet, nights: Sequence[NightSummary], standing: Standing) -> CabinetMonth:
+    sums = Sums(lamps=cabinet.lamps, lamps_out=standing.lamps_out)
+    circuits = {
+        circuit.id: CircuitMonth(circuit.id, standing.base_shares.get(circuit.id)) for circuit in cabinet.circuits
+    }
     for night in nights:
         sums.nights += 1
         sums.due_h += night.due / 60
@@ -184,7 +227,7 @@ def _add_night(kept: NightEnergy, night: NightSummary) -> None:
 COLUMNS: Final = (
     "scope", "ward", "cabinet", "circuit", "name", "street", "lamps", "lamps_out", "nights", "nights_measured",
     "energy_kwh", "plan_kwh", "full_night_kwh", "saved_kwh", "saved_percent", "burning_h", "planned_h", "switchings",
-    "due_h", "unlit_min", "unknown_min",
+    "due_h", "unlit_min", "unknown_min", "base_percent",
 )  # fmt: skip
 """Of the CSV file: the same in both languages, for whoever reckons on."""
 
@@ -197,7 +240,9 @@ def csv_rows(report: Report, month: str, ward_names: Mapping[str, str]) -> Itera
         place: dict[str, Any] = {"ward": cabinet.ward, "cabinet": cabinet.id, "street": cabinet.street}
         yield _line(month, {"scope": "cabinet", "name": cabinet.name, **place, **_numbers(each.sums)})
         for circuit in each.circuits:
+            share = circuit.base_share
             numbers = {
+                "base_percent": "" if share is None else _number(100 * share),
                 "burning_h": _number(circuit.burning_h),
                 "planned_h": _number(circuit.planned_h),
                 "switchings": str(circuit.switchings),

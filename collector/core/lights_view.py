@@ -17,6 +17,8 @@ FRESH_MS: Final = 120_000
 """Readings of one moment: powers and voltages of two devices."""
 STATE_FRESH_MS: Final = 1_800_000
 """A gateway tells its states on change and at each heartbeat; older ones are not believed."""
+GREATEST: Final = 1e12
+"""W, V, Wh or times: beyond it a value is no measurement, whatever its quality says."""
 SUPPLY_GOOD: Final = 0.85
 ENERGY_KEYS: Final = ("energy_import", "energy_total", "energy")
 
@@ -67,7 +69,7 @@ class CabinetView:
         value = self.value(point, within_ms)
         if value is None or isinstance(value, str):
             return None
-        return float(value) if math.isfinite(value) else None
+        return float(value) if -GREATEST < value < GREATEST else None
 
     def state(self, key: str) -> float | None:
         """Return a state that the gateway tells of its lights."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import xml.etree.ElementTree as ET
 from datetime import date, timedelta
 from pathlib import Path
@@ -14,8 +15,10 @@ from click.testing import CliRunner
 from collector.cli.lights_report import relamp, report
 from collector.core.lights_chart import chart, nice_top
 from collector.core.lights_engine import Saved
-from collector.core.lights_report import COLUMNS, NightEnergy, csv_rows, month_report
+from collector.core.lights_inventory import groups_of
+from collector.core.lights_report import COLUMNS, NightEnergy, Standing, csv_rows, month_report, standing_of
 from collector.core.lights_summary import NightSummary
+from collector.core.lights_watch import GroupWatch
 from collector.shell.lights_store import LightsStore, read_nights
 from config.city import City
 from tests.unit.collector.lights_gateway import CABINET, city_of
@@ -46,7 +49,7 @@ def two_wards() -> City:
 
 def test_savings_compare_only_nights_whose_energy_was_measured() -> None:
     nights = [night(DAYS[0]), night(DAYS[1], None, unlit=30, unknown=12), night(DAYS[2], 36_000.0)]
-    made = month_report(city_of(), {CABINET: nights}, {CABINET: 2}, DAYS)
+    made = month_report(city_of(), {CABINET: nights}, {CABINET: Standing(2, {"A": 0.8})}, DAYS)
     sums = made.total
     assert (sums.nights, sums.measured, sums.lamps, sums.lamps_out) == (3, 2, 24, 2)
     assert sums.energy_kwh == pytest.approx(66)
@@ -133,7 +136,13 @@ def config(tmp_path: Path) -> Path:
 
 def keep(folder: Path, nights: list[NightSummary]) -> None:
     store = LightsStore(folder)
-    state = {"watches": {"A": {"out": [2, 340.0, 2.1, 0, 0]}}}
+    cabinet = city_of().cabinets[0]
+    watch = GroupWatch.of(groups_of(cabinet)[0])
+    watch.out.lamps = 2
+    for number in range(7):
+        watch.model.close_night(f"{number}", "A", [(0.0, math.log(0.8 * 8 * 170))] * 12, 1 / 8)
+    state = {"watches": {"A": watch.dump()}}
+    assert standing_of(cabinet, state).base_shares["A"] == pytest.approx(0.8)
     store.save([Saved(CABINET, state, {each.day: ({"noon": 0}, each) for each in nights})])
     store.close()
 
@@ -162,9 +171,11 @@ def test_report_shows_writes_and_draws(config: Path, tmp_path: Path, monkeypatch
     assert "24 (~2)" in shown.output
     assert "900.0" in shown.output
     assert "33.3 %" in shown.output
+    assert "C-1, circuit A: draws 80 % of its nameplates: old lamps" in shown.output
     with csv_file.open(encoding="utf-8-sig", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert rows[0]["energy_kwh"] == "900.00"
+    assert [row["base_percent"] for row in rows[1:4]] == ["80.00", "", ""]
     assert "November 2026, Pleiku" in svg.read_text("utf-8")
     monkeypatch.setenv("LAMPLIGHTER_LANG", "vi")
     shown = CliRunner().invoke(report, [*arguments, "--ward", "Ward"])
