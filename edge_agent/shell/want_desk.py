@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 from pydantic import ValidationError
@@ -56,11 +55,6 @@ TEXTS: Final = Texts(
             "revision {rev} is older than {in_force}, which is in force",
             "phiên bản {rev} cũ hơn phiên bản {in_force} đang dùng",
         ),
-        "no_zone": ("no time zone '{zone}'", "không có múi giờ '{zone}'"),
-        "not_expanded": (
-            "the calendar names holidays without the days that they make",
-            "lịch có ngày lễ nhưng chưa kèm các ngày cụ thể",
-        ),
         "not_kept": ("cannot be kept on the disk: {problem}", "không ghi được vào đĩa: {problem}"),
     }
 )
@@ -76,8 +70,8 @@ def _error(name: str, *, rev: int = 0, where: str = "", **facts: object) -> Want
     return WantError(
         rev=rev,
         where=where[:256],
-        text_en=TEXTS.text(name, "en", **facts)[:512],
-        text_vi=TEXTS.text(name, "vi", **facts)[:512],
+        text_en=TEXTS.text(name, "en", rev=rev, **facts)[:512],
+        text_vi=TEXTS.text(name, "vi", rev=rev, **facts)[:512],
     )
 
 
@@ -218,9 +212,6 @@ class WantDesk:
                 return _error("rev_lower", rev=want.rev, in_force=in_force.rev)
             is_same = desired_hash(want.desired) == desired_hash(in_force.desired)
             return None if is_same else _error("rev_not_higher", rev=want.rev)
-        refusal = _unusable(want)
-        if refusal is not None:
-            return refusal
         try:
             await asyncio.to_thread(replace_whole, self._file, self._kept_text(payload))
         except OSError as error:
@@ -244,8 +235,6 @@ class WantDesk:
         except (OSError, ValueError) as error:
             # The centre sends it again with the next connection; until then the gateway's own file holds.
             _log.exception("kept want not usable", file=str(self._file), error=str(error))
-            return None
-        if _unusable(want) is not None:
             return None
         return _InForce(want=want, applied_ms=applied_ms or None)
 
@@ -280,17 +269,3 @@ class WantDesk:
 def _is_old(table: SunTable, today: date) -> bool:
     first = date.fromisoformat(table.first_day)
     return not table.covers(today) or (today - first).days > SUN_RENEWED_DAYS
-
-
-def _unusable(want: Want) -> WantError | None:
-    """Return why a sound and signed want cannot be gone by."""
-    desired = want.desired
-    if desired.place is not None:
-        try:
-            ZoneInfo(desired.place.timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            return _error("no_zone", rev=want.rev, where="place.timezone", zone=desired.place.timezone)
-    calendar = desired.calendar
-    if calendar is not None and calendar.expanded is None and any(rule.when.holidays for rule in calendar.rules):
-        return _error("not_expanded", rev=want.rev, where="calendar.expanded")
-    return None

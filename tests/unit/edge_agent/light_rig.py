@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from config.agent import Allowed, Commands, Place
+from config.agent import Allowed, Commands, Intervals, Place
 from config.lighting import Circuit, Lighting
 from config.points import PointSpec
 from contract.command import Command, Result, signature
@@ -59,6 +59,7 @@ class Street:
         relays: Mapping[str, bool] | None = None,
         other_ms: Callable[[int | None], int | None] = lambda _last_ms: None,
         photocell: bool = False,
+        poll_s: float = 1.0,
     ) -> None:
         self.clock = clock
         self.names = names
@@ -66,9 +67,10 @@ class Street:
         inputs = [coil(key, poll="fast") for key in ("auto", "mains", "dark")]
         coils = [coil(f"k_{name}", poll="fast") for name in names]
         contacts = [coil(f"in_{name}", poll="fast") for name in names]
-        self.device, self.driver = memory_device(clock, [*coils, *contacts, *inputs], name="relay")
+        intervals = Intervals(fast_s=poll_s, normal_s=5 * poll_s)
+        self.device, self.driver = memory_device(clock, [*coils, *contacts, *inputs], name="relay", intervals=intervals)
         self.meter, self.meter_driver = memory_device(
-            clock, [spec(f"p_{name}") for name in names], name="meter", bus=MemoryBus(clock)
+            clock, [spec(f"p_{name}") for name in names], name="meter", bus=MemoryBus(clock), intervals=intervals
         )
         self.driver.values |= {"auto": True, "mains": True} | {f"k_{n}": on for n, on in (relays or {}).items()}
         self.jammed: set[str] = set()
@@ -155,8 +157,8 @@ class Street:
         """Return the second since the start of the clock, the coil and the value of each write."""
         return [(at_s - since_s, key, value) for at_s, key, value in self.driver.writes]
 
-    def run(self, seconds: float, *events: tuple[float, object], close: bool = True) -> None:
-        """Run for a while; each event is (second, callable or coroutine function)."""
+    def run(self, seconds: float, *events: tuple[float, object], close: bool = True, long: bool = False) -> None:
+        """Run for a while; each event is (second, what happens); `long`: without what beats each second."""
 
         async def happen(at_s: float, event: object) -> None:
             await asyncio.sleep(at_s)
@@ -170,7 +172,8 @@ class Street:
             await asyncio.sleep(1e9)
 
         parts = [happen(at_s, event) for at_s, event in events]
-        run_virtual(self.clock, run_for(seconds, self.poller.run(), self.lights.run(), recover(), *parts))
+        polling = [one.run() for one in self.poller.pollers.values()] if long else [self.poller.run()]
+        run_virtual(self.clock, run_for(seconds, *polling, self.lights.run(), recover(), *parts))
         if close:
             self.journal.close()
 

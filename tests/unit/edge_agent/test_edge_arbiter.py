@@ -62,7 +62,9 @@ def test_a_sound_command_is_accepted_and_kept() -> None:
         ("other_connection", command(nonce=""), {"situation": replace(SITUATION, nonce="")}),
     ],
 )
-def test_what_the_centre_did_not_say_or_not_now_leaves_no_trace(reason: str, one: Command, facts: dict[str, object]) -> None:
+def test_what_the_centre_did_not_say_or_not_now_leaves_no_trace(
+    reason: str, one: Command, facts: dict[str, object]
+) -> None:
     found = verdict(one, **facts)  # type: ignore[arg-type] # a table of keyword arguments
     assert (found.state, found.reason, found.keep, found.value) == (ResultState.REJECTED, reason, False, None)
 

@@ -290,8 +290,9 @@ def test_every_example_loads() -> None:
     assert load_document(config.lighting.schedule_file, Calendar).program == "standard"
     assert load_document(EXAMPLES / "collector.yaml", CollectorConfig).city_file == Path("city.yaml")
     assert len(load_document(EXAMPLES / "city.yaml", City).cabinets) == 2
-    known = {"agent", "schedule", "collector", "city", "scenario", "simulator", "traffic-signal", "water-station"}
-    assert {file.stem for file in EXAMPLES.glob("*.yaml")} == known
+    assert load_document(EXAMPLES / "calendar.yaml", Calendar).rules
+    known = {"agent", "schedule", "calendar", "collector", "city", "scenario", "simulator"}
+    assert {file.stem for file in EXAMPLES.glob("*.yaml")} == known | {"traffic-signal", "water-station"}
 
 
 def test_check_finds_only_the_missing_adapter_in_the_example(tmp_path: Path) -> None:
@@ -311,7 +312,7 @@ def test_check_tells_every_mistake_of_every_file(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("short", "utf-8")
     (tmp_path / "agent.yaml").write_text(
         "gateway: gw-1\n"
-        "place: {latitude: 1, longitude: 1, timezone: Asia/Ho_Chi_Minh}\n"
+        "place: {latitude: 1, longitude: 108, timezone: Asia/Ho_Chi_Minh}\n"
         "mqtt: {password_file: no-password}\n"
         f"runtime_dir: /run/{'x' * 120}\n"
         "lines: [{id: a, kind: tcp, host: localhost}]\n"
