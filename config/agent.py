@@ -50,6 +50,19 @@ class Place(StrictModel):
             raise ValueError(TEXTS.text("no_zone", zone=zone)) from error
         return zone
 
+    @model_validator(mode="after")
+    def _one_place(self) -> Place:
+        from contract.lights.wall_time import (  # noqa: PLC0415 - the same
+            MOST_HOURS_OFF_THE_SUN,
+            hours_off_the_sun,
+        )
+
+        hours = hours_off_the_sun(self)
+        if abs(hours) > MOST_HOURS_OFF_THE_SUN:
+            facts = {"longitude": self.longitude, "zone": self.timezone, "hours": round(abs(hours))}
+            raise At(("longitude",), TEXTS.text("zone_elsewhere", **facts))
+        return self
+
 
 class Tls(StrictModel):
     """Mutual TLS; for the broker the certificate's CN is the gateway's name.

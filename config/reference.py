@@ -26,8 +26,7 @@ FILES: Final[tuple[tuple[str, str, tuple[Any, ...]], ...]] = (
     ("city.yaml", "The inventory that `city_file` of the collector names.", (City,)),
     (
         "schedule.yaml",
-        "When lamps burn; `schedule_file` of a gateway and `calendar_file` of the inventory name it. How it is written:\n"
-        "[lights](lights.md).",
+        "When lamps burn: [lights](lights.md). `schedule_file` of a gateway and `calendar_file` of the city name it.",
         (Calendar,),
     ),
     (

@@ -335,7 +335,7 @@ class RuleCase(StrictModel):
     """One course of events and what must come of it, nothing less and nothing more."""
 
     case: str
-    cabinet_class: Literal["lighting", "traffic_signal", "warning_ac", "warning_solar"] = "lighting"
+    cabinet_class: Literal["lighting", "alley", "traffic_signal", "warning_ac", "warning_solar"] = "lighting"
     until_s: Annotated[float, Field(gt=0, le=1e6)]
     lamps_due: tuple[Due, ...] = ()
     feeds: Annotated[tuple[Feed, ...], Field(max_length=100)]

@@ -86,4 +86,8 @@ CALENDAR: Final = {
         "no holiday '{name}' in {country}; there are: {names}",
         "{country} không có ngày lễ '{name}'; hiện có: {names}",
     ),
+    "zone_elsewhere": (
+        "longitude {longitude:g} and zone {zone} are {hours} hours apart: is a sign wrong?",
+        "kinh độ {longitude:g} và múi giờ {zone} lệch {hours} giờ: có sai dấu không?",
+    ),
 }

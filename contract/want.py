@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, StrictInt, StrictStr, field_validator
 
 from contract.batch import Timestamp, WireModel
 from contract.lights.document import Calendar, canonical
+from contract.lights.wall_time import is_zone
 from contract.state import Place
 
 MAX_WANT_BYTES: Final = 64 * 1024
@@ -62,6 +63,13 @@ class Desired(WireModel):
         if needs:
             raise ValueError("a calendar with holidays must carry their days (expanded)")
         return calendar
+
+    @field_validator("place")
+    @classmethod
+    def _has_a_zone(cls, place: Place | None) -> Place | None:
+        if place is not None and not is_zone(place.timezone):
+            raise ValueError(f"no time zone '{place.timezone[:64]}'")
+        return place
 
 
 def _names_holidays(calendar: Any) -> bool:

@@ -90,7 +90,7 @@ def damaged(draw: st.DrawFn) -> Any:
         for key in place[:-1]:
             part = part[key]  # type: ignore[index] # the keys were found in it
         if draw(st.booleans()) and isinstance(part, dict):
-            part.pop(place[-1], None)
+            part.pop(str(place[-1]), None)
         else:
             part[place[-1]] = copy.deepcopy(draw(st.sampled_from(ODD)))  # type: ignore[index] # the same
     return data

@@ -245,3 +245,12 @@ def test_a_schedule_is_refused_in_the_same_words_by_contract_and_loader(moment: 
     (detail,) = caught.value.errors()
     assert detail["type"] in TEXTS
     assert detail["msg"] == TEXTS.text(detail["type"], "en", **detail.get("ctx", {}))
+
+
+@pytest.mark.parametrize("longitude", [-108.0, 0.0, -150.0])
+def test_a_place_whose_zone_is_elsewhere_is_refused_at_its_longitude(longitude: float) -> None:
+    place = f"place: {{latitude: 13.98, longitude: {longitude}, timezone: Asia/Ho_Chi_Minh}}\n"
+    with pytest.raises(ConfigErrors) as caught:
+        load_text("city: x\n" + place, Path("city.yaml"), City)
+    (told,) = [problem for problem in caught.value.problems if "hours apart" in problem.message]
+    assert (told.line, told.column) == (2, place.index(str(longitude)) + 1)

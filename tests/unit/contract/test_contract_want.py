@@ -63,6 +63,8 @@ def test_a_want_says_which_key_of_it_is_not_understood() -> None:
         {"desired": {"limits": {"stagger_s": -1}}},
         {"desired": {"limits": {"start_wait_s": 1e9}}},
         {"desired": {"place": {"latitude": 91, "longitude": 0, "timezone": "UTC"}}},
+        {"desired": {"place": {"latitude": 1, "longitude": 0, "timezone": "Asia/Pleiku"}}},
+        {"desired": {"place": {"latitude": 1, "longitude": 0, "timezone": "../../etc/passwd"}}},
         {"desired": {"calendar": {}}},
         {"desired": {"calendar": []}},
         {"desired": {"calendar": {"rules": [1, {"when": 1}], **NIGHT}}},
