@@ -14,9 +14,7 @@ from contract.lights import lamps_due
 from contract.want import want_signature_agrees
 from tests.unit.collector.lights_parts import CALENDAR, NOW_MS, Parts
 
-LATER = CALENDAR | {
-    "programs": [{"id": "p", "periods": [{"on": {"at": "sunset"}, "off": {"at": "02:00"}}]}]
-}
+LATER = CALENDAR | {"programs": [{"id": "p", "periods": [{"on": {"at": "sunset"}, "off": {"at": "02:00"}}]}]}
 TET = CALENDAR | {
     "programs": [*CALENDAR["programs"], {"id": "all", "periods": [{"on": {"at": "sunset"}, "off": {"at": "sunrise"}}]}],
     "rules": [{"id": "tet", "program": "all", "when": {"holidays": [{"country": "VN", "days_before": 1}]}}],
