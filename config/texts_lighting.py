@@ -9,6 +9,18 @@ LIGHTING: Final = {
         "lighting switches either 'circuits' or, in the short form, 'outputs': write one of them",
         "lighting bật tắt 'circuits', hoặc dạng ngắn 'outputs': hãy ghi một trong hai",
     ),
+    "light_no_state": (
+        "'{point}' is no state that is on or off",
+        "'{point}' không phải trạng thái bật hay tắt",
+    ),
+    "light_unit": (
+        "'{point}' is no number in {unit}",
+        "'{point}' không phải số đo theo {unit}",
+    ),
+    "levels_of_others": (
+        "levels name {names}, and this gateway has none of them but {own}: these burn at every level",
+        "levels ghi {names}, tủ này không có mạch nào như vậy mà có {own}: các mạch này sáng ở mọi mức",
+    ),
     "point_of_circuit": (
         "'{point}' already belongs to circuit '{circuit}'",
         "'{point}' đã thuộc mạch '{circuit}'",

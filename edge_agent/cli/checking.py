@@ -19,6 +19,7 @@ from config.texts import TEXTS as FINDINGS
 from contract.lights import Calendar, Period, next_change_ms
 from drivers.registry import device_points
 from edge_agent.cli.checking_field import Profiles, Severity, check_counters, check_instruments
+from edge_agent.cli.checking_lights import check_lights, strange_circuits
 from edge_agent.cli.checking_lines import check_lines, tls_files
 from edge_agent.cli.checking_quality import check_quality
 from edge_agent.cli.checking_size import check_description
@@ -123,6 +124,7 @@ def _check_devices(config: AgentConfig, document: Document, findings: Findings) 
     check_counters(config, profiles, tell)
     check_quality(config, profiles, tell)
     check_lines(config, profiles, tell)
+    check_lights(config, profiles, tell)
     _check_units(config, profiles, document, findings)
     return count
 
@@ -219,6 +221,11 @@ def _check_files(config: AgentConfig, document: Document, findings: Findings) ->
             for program, number in _never_on(schedule, config):
                 problem = ConfigProblem(file, 1, 1, TEXTS.text("never_on", program=program, number=number))
                 findings.problems.append(("warning", problem))
+            strange = strange_circuits(schedule, config.lighting)
+            if strange:
+                own = ", ".join(circuit.id for circuit in config.lighting.switched)
+                message = FINDINGS.text("levels_of_others", names=", ".join(strange), own=own)
+                findings.problems.append(("warning", ConfigProblem(file, 1, 1, message)))
     if config.commands.key_file:
         try:
             read_key(config.commands.key_file)

@@ -124,7 +124,7 @@ def _agent(folder: Path, place: DuskPlace, ports: Ports, cabinet: str, language:
             },
         ],
         "commands": {"allow": [{"point": "relay/k1"}]},
-        "lighting": {"schedule_file": str(folder / "schedule.yaml"), "outputs": ["relay/k1"]},
+        "lighting": {"schedule_file": str(folder / "schedule.yaml"), "outputs": ["relay/k1"], "start_wait_s": 0},
     }
 
 
