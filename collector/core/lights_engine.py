@@ -19,6 +19,8 @@ MEASUREMENT: Final = "lights"
 AHEAD_MS: Final = 60_000
 """Readings further in the future are a clock's mistake."""
 SAVE_INTERVAL_MS: Final = 300_000
+SAVE_SHARES: Final = 50
+LEAST_SAVED: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +115,21 @@ class LightsEngine:
     def due_for_saving(self, now_ms: int, *, everything: bool = False) -> Iterator[Saved]:
         """Yield the cabinets whose time has come; say `kept` or `not_kept` of them.
 
+        A share of the city at a time, those with news first, so that no batch waits for all of it.
+
         Args:
             now_ms: Own time.
-            everything: All that have changed, as at the end.
+            everything: All of them, as at the end.
         """
-        for name, lights in self._cabinets.items():
+        heard = [lights for lights in self._cabinets.values() if lights.live.at_ms or lights.ledgers]
+        if not everything:
+            heard = [lights for lights in heard if not SAVE_INTERVAL_MS > now_ms - lights.saved_ms >= 0]
+            heard.sort(key=lambda lights: lights.saved_ms)
+            heard = heard[: max(LEAST_SAVED, len(self._cabinets) // SAVE_SHARES)]
+        for lights in heard:
             lights.keep_day(now_ms)
-            is_due = not SAVE_INTERVAL_MS > now_ms - lights.saved_ms >= 0
-            if not lights.live.at_ms and not lights.ledgers:
-                continue
-            if is_due or everything:
-                lights.saved_ms = now_ms
-                yield Saved(name, lights.dump(), dict(self._days(lights, now_ms)))
+            lights.saved_ms = now_ms
+            yield Saved(lights.cabinet.id, lights.dump(), dict(self._days(lights, now_ms)))
 
     def kept(self, saved: Iterable[Saved]) -> None:
         """Let go of days that are on the disk."""

@@ -74,8 +74,11 @@ def summary_of(cabinet: Cabinet, groups: tuple[Group, ...], ledger: DayLedger, n
     for circuit in cabinet.circuits:
         told = ledger.closed.get(circuit.id) or ledger.wanted.get(circuit.id)
         on = told.on() if told else 0
-        burning[circuit.id] = count(on)
-        switchings[circuit.id] = _counted(ledger, circuit.at_gateway, beginnings(on))
+        # The gateway's own hours also know of minutes whose readings were lost.
+        hours = _counted(ledger, f"on_hours_{circuit.at_gateway.lower()}", 26)
+        burning[circuit.id] = max(count(on), round(60 * hours))
+        counted = _counted(ledger, f"switch_count_{circuit.at_gateway.lower()}", 1000)
+        switchings[circuit.id] = max(beginnings(on), round(counted))
         wanted = ledger.wanted.get(circuit.id)
         planned = ledger.planned(circuit.id)
         # Minutes to come are neither dark nor unknown.
@@ -115,12 +118,11 @@ def _burnt_in(due: int) -> int:
     return result & due
 
 
-def _counted(ledger: DayLedger, circuit: str, seen: int) -> int:
-    """Return the gateway's own count of switchings, which misses none between two readings; else what was seen."""
-    kept = ledger.counters.get(f"switch_count_{circuit.lower()}")
-    if kept is None or not 0 <= kept[3] - kept[1] <= 1000 or kept[0] == kept[2]:
-        return seen
-    return max(seen, round(kept[3] - kept[1]))
+def _counted(ledger: DayLedger, counter: str, most: float) -> float:
+    """Return by how much one of the gateway's own counters rose in the day; 0 where it tells nothing, or fell."""
+    kept = ledger.counters.get(counter)
+    rise = 0.0 if kept is None else kept[3] - kept[1]
+    return rise if 0 < rise <= most else 0.0
 
 
 def _is_whole(ledger: DayLedger, first_ms: int | None, last_ms: int | None) -> bool:

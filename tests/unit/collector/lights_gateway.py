@@ -86,7 +86,7 @@ class Gateway:
     """
 
     seed: int = 1
-    step_s: int = 60
+    step_s: int = 120
     noise: float = 0.01
     tells: bool = True
     closed: Callable[[float, str, bool], bool | None] = lambda _at_s, _name, wanted: wanted

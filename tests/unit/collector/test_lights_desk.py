@@ -183,7 +183,7 @@ def test_a_defect_or_a_full_disk_keeps_no_batch_from_the_alarms(
         raise ZeroDivisionError
 
     monkeypatch.setattr(rig.desk._engine, "take", defect)
-    rig.run(Gateway(), NOON_S, NOON_S + 120)
+    rig.run(Gateway(missing=0.0), NOON_S, NOON_S + 240)
     assert rig.metrics.snapshot()["lights_failed"] > 0
     monkeypatch.undo()
 
@@ -191,10 +191,10 @@ def test_a_defect_or_a_full_disk_keeps_no_batch_from_the_alarms(
         raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr(rig.desk._store, "save", full)
-    rig.run(Gateway(), NOON_S + 120, NOON_S + 600)
+    rig.run(Gateway(missing=0.0), NOON_S + 240, NOON_S + 1200)
     assert rig.metrics.snapshot()["lights_not_saved"] > 1
     monkeypatch.undo()
-    rig.run(Gateway(), NOON_S + 600, NOON_S + 700)
+    rig.run(Gateway(missing=0.0), NOON_S + 1200, NOON_S + 1500)
     rig.desk.close()
     store = LightsStore(tmp_path)
     assert store.day(CABINET, days_after(0)) is not None

@@ -42,7 +42,7 @@ def one_night(gateway: Gateway, first_s: float = NOON_S, end_s: float = NOON_S +
 
 
 def test_a_quiet_night_finds_nothing_and_comes_to_its_plan() -> None:
-    gateway, engine = Gateway(step_s=30), engine_of()
+    gateway, engine = Gateway(step_s=60), engine_of()
     assert raised(feed(engine, gateway.batches(NOON_S, NOON_S + DAY_S - 60))) == []
     night = summary(engine, 0, NOON_S + DAY_S)
     assert night.planned == {"A": 660, "B": 660, "C": 270}
@@ -154,6 +154,35 @@ def test_nights_of_a_silent_gateway_are_unknown_and_minutes_to_come_are_not() ->
     assert later.days[days_after(1)][1].unknown == 660
 
 
+def test_the_gateway_s_own_hours_and_counts_know_of_what_was_lost() -> None:
+    def more(at_s: float) -> dict[str, Value]:
+        lit_s = min(max(0.0, at_s - ON_S), OFF_S - ON_S)
+        return {"on_hours_a": 4000 + lit_s / 3600, "switch_count_a": 900 + (at_s > ON_S) + 4 * (at_s > 21 * 3600)}
+
+    gateway, engine = Gateway(more=more), engine_of()
+    feed(engine, gateway.batches(NOON_S, 20 * 3600))
+    feed(engine, gateway.batches(26 * 3600, NOON_S + DAY_S))
+    night = summary(engine, 0, NOON_S + DAY_S)
+    assert night.burning["A"] == pytest.approx(660, abs=2)
+    assert night.burning["B"] < 400
+    assert night.switchings == {"A": 5, "B": 2, "C": 1}
+
+
+def test_a_city_is_saved_share_by_share_and_what_has_news_first() -> None:
+    cabinets = [
+        city_of(id=f"c-{number}", devices={"meter": f"m-{number}", "io": "relay"}, circuits=[]).cabinets[0]
+        for number in range(60)
+    ]
+    engine = engine_of(city_of().model_copy(update={"cabinets": tuple(cabinets)}))
+    now_ms = ms_of(NOON_S)
+    batch = batch_of([block("relay", now_ms, {"mains_ok": True})], seq=1, sent_ms=now_ms)
+    engine.take(Received(gateway=GATEWAY, batch=batch, channel="live", received_ms=now_ms))
+    shares = [[each.cabinet for each in engine.due_for_saving(now_ms + number)] for number in range(5)]
+    assert [len(share) for share in shares] == [16, 16, 16, 12, 0]
+    engine._cabinets["c-59"].saved_ms = 0
+    assert next(each.cabinet for each in engine.due_for_saving(now_ms + 400_000)) == "c-59"
+
+
 def test_history_wakes_nobody_whatever_it_tells() -> None:
     gateway = Gateway(
         closed=lambda _at_s, _name, _wanted: False,
@@ -198,7 +227,7 @@ def test_energy_survives_a_reset_a_glitch_and_a_changed_meter() -> None:
         return wh - before_wh[-1]
 
     before_wh: list[float] = []
-    gateway, engine = Gateway(counter=counter, step_s=30, missing=0.0), engine_of()
+    gateway, engine = Gateway(counter=counter, step_s=60, missing=0.0), engine_of()
     feed(engine, gateway.batches(NOON_S, NOON_S + DAY_S - 60))
     night = summary(engine, 0, NOON_S + DAY_S)
     assert night.resets == 1
@@ -242,7 +271,7 @@ def test_a_gateway_that_tells_of_no_circuits_goes_by_the_calendar() -> None:
 
 
 def test_one_dead_lamp_is_told_with_its_circuit_and_its_watts() -> None:
-    gateway = Gateway(step_s=120)
+    gateway = Gateway(step_s=240)
     gateway.streets["B"].each[3].dead_from_s = 9 * DAY_S
     changes = feed(engine_of(), gateway.batches(NOON_S, 10 * DAY_S))
     assert raised(changes) == [("lamps_out", True)]
