@@ -38,7 +38,8 @@ from tests.servers.waiting import wait_until
 CABINETS: Final = 261
 SEED: Final = 7
 FIRST_PORT: Final = 21_000
-POLL_S: Final = 2.0
+POLL_S: Final = 5.0
+"""So that two cores have the field, 261 agents, the broker and the centre, and are not busy with polling."""
 AGENTS_A_PROCESS: Final = 66
 STAGGER_S: Final = 4.0
 LIMIT_S: Final = 5.0

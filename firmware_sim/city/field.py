@@ -238,6 +238,8 @@ def agent_document(site: Site, *, port: int, mqtt_port: int, fast_s: float) -> D
         "runtime_dir": "run",
         "mqtt": {"host": "127.0.0.1", "port": mqtt_port},
         "clock": {"require_sync": False},
+        # One commit and one message a round of polls: what changes its state goes at once all the same.
+        "spool": {"commit_interval_s": max(1.0, min(fast_s, 60.0))},
         "intervals": {"fast_s": fast_s, "normal_s": 5.0 * fast_s, "slow_s": 60.0},
         "lines": [{"id": "bus", "kind": "tcp", "host": "127.0.0.1", "port": port}],
         "devices": gateway_devices(site),
