@@ -16,7 +16,7 @@ from config.profile import InstrumentProfile, ModbusProfile, load_profile, shipp
 from config.setup import setting_problems
 from config.terminal import for_stream
 from config.texts import TEXTS as FINDINGS
-from contract.lights import Calendar, Period, next_change_ms
+from contract.lights import Calendar, Period, lamps_due, next_change_ms
 from drivers.registry import device_points
 from edge_agent.cli.checking_field import Profiles, Severity, check_counters, check_instruments
 from edge_agent.cli.checking_lights import check_lights, strange_circuits
@@ -255,7 +255,8 @@ def _never_on(schedule: Calendar, config: AgentConfig) -> Iterator[tuple[str, in
     for program in schedule.all_programs:
         for number, period in enumerate(program.periods, start=1):
             alone = Calendar(periods=(Period(on=period.on, off=period.off),))
-            if next_change_ms(alone, config.place, _YEAR_2026_MS) is None:
+            changes = next_change_ms(alone, config.place, _YEAR_2026_MS) is not None
+            if not changes and not lamps_due(alone, config.place, _YEAR_2026_MS):
                 yield program.id, number
 
 

@@ -344,11 +344,13 @@ def test_check_tells_every_mistake_of_every_file(tmp_path: Path) -> None:
 
 
 def test_check_warns_of_a_period_that_never_comes(tmp_path: Path) -> None:
-    (tmp_path / "schedule.yaml").write_text("periods: [{on: 22:00, off: 18:00}]\n", "utf-8")
+    underpass = "{on: noon, off: next-noon}"
+    (tmp_path / "schedule.yaml").write_text(f"periods: [{{on: 22:00, off: 18:00}}, {underpass}]\n", "utf-8")
     text = (EXAMPLES / "agent.yaml").read_text("utf-8").replace("/dev/ttyUSB0", "/dev/null")
     (tmp_path / "agent.yaml").write_text(text, "utf-8")
     result = CliRunner().invoke(edge_agent, ["check", "--config", str(tmp_path / "agent.yaml")])
     assert "period 1 of 'default' is never on" in result.stdout
+    assert "period 2" not in result.stdout
     assert result.exit_code == 1
 
 
