@@ -13,7 +13,7 @@ from edge_agent.cli.words import TEXTS
 WIDTH_CELLS: Final = 80
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_STATUS_LINES: Final = 4
-_COLUMNS: Final = (("circuit", 8), ("wanted", 10), ("actual", 8), ("proof", 16), ("power", 7), ("hours", 8))
+_COLUMNS: Final = (("circuit", 8), ("wanted", 10), ("actual", 7), ("proof", 9), ("power", 7), ("hours", 8))
 
 
 def folded(text: str) -> list[str]:
