@@ -310,7 +310,7 @@ def _expanded(found: Calendar, first_day: date, nights: int, file: Path) -> Cale
 def _place(config_file: Path, cabinet: str | None) -> Place:
     """Return where a cabinet stands, or the middle of the city."""
     from collector.core.selection import Criteria, UnknownNamesError, select
-    from collector.shell.want_desk import place_of
+    from collector.shell.want_requests import place_of
 
     config = load_config(config_file)
     try:

@@ -17,13 +17,13 @@ from collector.core.order_book import Answer, AnswerState, Order, OrderBook, Sen
 from collector.core.order_id import OrderIds
 from collector.core.token_bucket import TokenBucket
 from collector.shell.command_keys import CommandKeys
-from collector.shell.command_store import AuditEntry, CommandStore, Permit
+from collector.shell.command_message import signed_command
+from collector.shell.command_store import AuditEntry, CommandStore
 from collector.shell.metrics import Metrics
+from collector.shell.refusal import Refused
 from collector.shell.security_events import SecurityEvents
-from contract.codec import encode
-from contract.command import Command, Result, signature
+from contract.command import Result
 from contract.state import Online
-from contract.topics import GatewayTopics
 
 MAX_RESULTS: Final = 20_000
 """Results that wait for this thread; who is left out is asked again."""
@@ -33,17 +33,7 @@ MAX_REQUESTS: Final = 64
 SENDINGS_A_PASS: Final = 500
 PASS_TIMEOUT_S: Final = 0.25
 REQUEST_TIMEOUT_S: Final = 20.0
-NOT_IN_FORCE: Final = frozenset({AnswerState.REJECTED, AnswerState.EXPIRED, AnswerState.WAITING})
 _log = structlog.get_logger("collector.commands")
-
-
-class Refused(Exception):  # noqa: N818 - an answer, not a defect
-    """A request that is not done; the code is a fixed word that the command line has texts for."""
-
-    def __init__(self, code: str, **facts: Any) -> None:
-        super().__init__(code)
-        self.code = code
-        self.facts = facts
 
 
 @dataclass(slots=True)
@@ -96,7 +86,6 @@ class CommandService:
         self.events = events
         self.book = OrderBook(store.open_orders())
         self.now_ms = now_ms
-        self.permits = {(permit.gateway, permit.cabinet): permit for permit in store.permits()}
         self._ids = OrderIds(store.newest_id())
         self._random_bits = random_bits
         self._metrics = metrics
@@ -105,6 +94,7 @@ class CommandService:
         self._publish = publish
         self._handlers: dict[str, Handler] = {}
         self._passes: list[Callable[[int], None]] = []
+        self._answered: list[Callable[[Order, Answer], None]] = []
         self._ready = threading.Condition()
         self._onlines: collections.OrderedDict[str, str | None] = collections.OrderedDict()
         self._results: collections.deque[tuple[str, Result]] = collections.deque()
@@ -195,6 +185,10 @@ class CommandService:
         """Let something be done with every pass; it is given the time."""
         self._passes.append(step)
 
+    def each_answer(self, hear: Callable[[Order, Answer], None]) -> None:
+        """Let something be done whenever a gateway's part of an order has changed by its word, or by our giving up."""
+        self._answered.append(hear)
+
     def start(self) -> None:
         """Begin."""
         self._thread.start()
@@ -242,6 +236,17 @@ class CommandService:
             self._guarded(functools.partial(step, now_ms))
         self.events.flush()
         self._trouble = self._failed
+
+    def take(self, order: Order, token: str, entry: AuditEntry) -> None:
+        """Take a new order: first onto the disk with its audit entry, then under way.
+
+        Raises:
+            sqlite3.Error: It could not be kept; nothing is sent.
+        """
+        self.store.add_order(order, token, entry)
+        self.book.add(order)
+        told = f"{order.op} {order.id} {len(order.answers)} gateways: {order.reason}"
+        self.events.note("cmd_exec", user=order.by, detail=told)
 
     def draw_id(self) -> str:
         """Return a new order's id."""
@@ -326,7 +331,7 @@ class CommandService:
         return result.state.value in {answer.state.value, "accepted"}
 
     def _told(self, order: Order, answer: Answer) -> None:
-        """Tell analysts of an end, and keep account of work permits."""
+        """Tell analysts of an end, and everybody else of a change."""
         if answer.ended:
             is_refused = answer.state is AnswerState.REJECTED
             self.events.note(
@@ -336,30 +341,8 @@ class CommandService:
                 user=order.by,
                 detail=f"{order.op} {order.id} {answer.state}",
             )
-        if order.op == "permit" and answer.state not in NOT_IN_FORCE | {AnswerState.SENT}:
-            self._keep_permit(order, answer)
-
-    def _keep_permit(self, order: Order, answer: Answer) -> None:
-        places = [(answer.gateway, cabinet) for cabinet in answer.cabinets]
-        if not order.arguments["active"]:
-            self.store.close_permits(places)
-            for place in places:
-                self.permits.pop(place, None)
-            return
-        permits = [
-            Permit(
-                gateway=gateway,
-                cabinet=cabinet,
-                order_id=order.id,
-                by=order.by,
-                reason=order.reason,
-                until_ms=order.arguments.get("until"),
-                opened_ms=order.created_ms,
-            )
-            for gateway, cabinet in places
-        ]
-        self.store.open_permits(permits)
-        self.permits |= {(permit.gateway, permit.cabinet): permit for permit in permits}
+        for hear in self._answered:
+            hear(order, answer)
 
     def _give_up(self, now_ms: int) -> None:
         given_up = {id(answer) for answer in self.book.tick(now_ms)}
@@ -396,7 +379,7 @@ class CommandService:
                     sending.answer.changed_ms = now_ms
                     changed.setdefault(sending.order.id, []).append(sending.answer)
                 continue
-            messages.append(self._message(sending, key))
+            messages.append(signed_command(sending, key, self._root))
             self.book.sent(sending, now_ms)
             changed.setdefault(sending.order.id, []).append(sending.answer)
         # Before it goes out: after a crash in between, an answer to it must not look like a forged one.
@@ -404,24 +387,6 @@ class CommandService:
         for topic, payload in messages:
             self._publish(topic, payload)
         self._metrics.add("commands_sent", len(messages))
-
-    def _message(self, sending: Sending, key: bytes) -> tuple[str, bytes]:
-        order, answer = sending.order, sending.answer
-        arguments = dict(order.arguments)
-        if order.op != "read":
-            arguments["circuits"] = list(answer.circuits)
-        command = Command.model_validate(
-            {
-                "id": order.id,
-                "nonce": sending.nonce,
-                "op": order.op,
-                "args": arguments,
-                "by": order.by,
-                "not_after": order.not_after_ms,
-            }
-        )
-        signed = command.model_copy(update={"mac": signature(command, answer.gateway, key)})
-        return GatewayTopics(answer.gateway, self._root).command, encode(signed)
 
     def _end_orders(self) -> None:
         ended = self.book.take_ended()

@@ -8,7 +8,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from collector.core.selection import Criteria
-from collector.shell.command_service import Refused
+from collector.shell.refusal import Refused
 from contract.command_arguments import CircuitId, Level, Reason
 
 MAX_SOURCE: Final = 256 * 1024

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final, Protocol
+from zoneinfo import ZoneInfo
 
 from collector.shell.command_keys import CommandKeys
 from collector.shell.command_service import CommandService
@@ -13,9 +14,11 @@ from collector.shell.lights_seen import CONTROL, LightsSeen
 from collector.shell.metrics import Metrics
 from collector.shell.order_requests import OrderRequests
 from collector.shell.own_evidence import OwnEvidence
+from collector.shell.permit_keeper import PermitKeeper
 from collector.shell.security_events import SecurityEvents
 from collector.shell.store_queue import Pending
 from collector.shell.want_desk import WantDesk
+from collector.shell.want_requests import WantRequests
 from config.city import City
 from config.collector import CollectorConfig
 from contract.batch import Batch
@@ -78,15 +81,20 @@ class LightsCentre:
                 publish=publish,
                 now_ms=now_ms,
             )
-            requests = OrderRequests(city=city, config=config.commands, service=self.service, seen=self._seen)
+            permits = PermitKeeper(service=self.service, seen=self._seen, zone=ZoneInfo(city.place.timezone))
+            requests = OrderRequests(
+                city=city, config=config.commands, service=self.service, seen=self._seen, permits=permits
+            )
             self.wants = WantDesk(
                 service=self.service,
-                requests=requests,
+                city=city,
+                permits=permits,
                 metrics=metrics,
                 root=root,
                 publish_retained=publish_retained,
                 evidence=evidence,
             )
+            WantRequests(service=self.service, requests=requests, desk=self.wants)
             self.socket = ControlSocket(
                 config.commands.socket or config.state_dir / SOCKET_NAME,
                 group=config.commands.socket_group,

@@ -11,7 +11,7 @@ from collector.core.order_plan import Plan, plan_order
 from collector.core.order_rate import OrderRate
 from collector.core.selection import UnknownNamesError, select
 from collector.core.token_bucket import TokenBucket
-from collector.shell.command_service import CommandService, Refused
+from collector.shell.command_service import CommandService
 from collector.shell.command_store import AuditEntry
 from collector.shell.control_requests import (
     AuditRequest,
@@ -24,6 +24,8 @@ from collector.shell.control_requests import (
     read_request,
 )
 from collector.shell.lights_seen import LightsSeen
+from collector.shell.permit_keeper import PermitKeeper
+from collector.shell.refusal import Refused
 from config.city import Cabinet, City
 from config.collector import Commands, Operation, User
 from contract.command_arguments import ARGUMENTS, MAX_OVERRIDE_MS
@@ -44,12 +46,15 @@ DENIAL_BURST: Final = 100.0
 class OrderRequests:
     """Judges and takes orders; all its methods run in the command service's thread."""
 
-    def __init__(self, *, city: City, config: Commands, service: CommandService, seen: LightsSeen) -> None:
+    def __init__(
+        self, *, city: City, config: Commands, service: CommandService, seen: LightsSeen, permits: PermitKeeper
+    ) -> None:
         """Register for the requests."""
         self.city = city
         self._config = config
         self._service = service
         self._seen = seen
+        self._permits = permits
         self._rate = OrderRate(
             orders_per_minute=config.orders_per_minute, gateways_per_minute=config.gateways_per_minute
         )
@@ -211,10 +216,7 @@ class OrderRequests:
             "refused": dict(plan.refused),
         }
         entry = AuditEntry(at_ms=now_ms, user=user.name, account=account, action="order", facts=facts)
-        self._service.store.add_order(order, request.token, entry)
-        self._service.book.add(order)
-        told = f"{order.op} {order.id} {len(plan.targets)} gateways: {order.reason}"
-        self._service.events.note("cmd_exec", user=user.name, detail=told)
+        self._service.take(order, request.token, entry)
         return self._order_told(order)
 
     def _progress(self, body: dict[str, Any], _account: str) -> dict[str, Any]:
@@ -252,7 +254,7 @@ class OrderRequests:
 
     def _cabinet_status(self, cabinet: Cabinet) -> dict[str, Any]:
         at_ms, values = self._seen.values(cabinet.gateway)
-        permit = self._service.permits.get((cabinet.gateway, cabinet.id))
+        permit = self._permits.permit(cabinet.gateway, cabinet.id)
         return self._cabinet_told(cabinet) | {
             "at_ms": at_ms,
             "control": dict(values) if cabinet.is_switched else {},

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -17,9 +18,11 @@ from collector.shell.lights_seen import LightsSeen
 from collector.shell.metrics import Metrics
 from collector.shell.order_requests import OrderRequests
 from collector.shell.own_evidence import OwnEvidence
+from collector.shell.permit_keeper import PermitKeeper
 from collector.shell.security_events import SecurityEvents
 from collector.shell.store_queue import Pending
 from collector.shell.want_desk import WantDesk
+from collector.shell.want_requests import WantRequests
 from config.agent import Place
 from config.city import Area, Cabinet, City, Crew
 from config.collector import Commands
@@ -97,15 +100,21 @@ class Parts:
             now_ms=lambda: self.now_ms,
             random_bits=lambda _bits: next(self._numbers),
         )
-        requests = OrderRequests(city=self.city, config=self.config, service=self.service, seen=LightsSeen())
+        self.seen = LightsSeen()
+        permits = PermitKeeper(service=self.service, seen=self.seen, zone=ZoneInfo("Asia/Ho_Chi_Minh"))
+        requests = OrderRequests(
+            city=self.city, config=self.config, service=self.service, seen=self.seen, permits=permits
+        )
         self.desk = WantDesk(
             service=self.service,
-            requests=requests,
+            city=self.city,
+            permits=permits,
             metrics=self.metrics,
             root="city/v1",
             publish_retained=self._retain,
             evidence=self.evidence,
         )
+        WantRequests(service=self.service, requests=requests, desk=self.desk)
 
     def close(self) -> None:
         self.service.stop()

@@ -194,7 +194,7 @@ def test_every_fixed_word_of_the_centre_has_a_text() -> None:
     shell = Path(lights_texts.__file__).parents[1] / "shell"
     codes = {
         code
-        for name in ("order_requests", "want_desk", "control_requests", "command_service")
+        for name in ("order_requests", "want_requests", "control_requests", "command_service")
         for code in re.findall(r'Refused\(\s*"(\w+)"', (shell / f"{name}.py").read_text("utf-8"))
     }
     assert len(codes) > 15

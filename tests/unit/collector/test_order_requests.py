@@ -11,6 +11,7 @@ import pytest
 
 from collector.core.order_book import GRACE_MS
 from collector.shell.command_store import open_command_store
+from contract.batch import DeviceColumns
 from contract.command import ResultState, signature_agrees
 from tests.unit.collector.lights_parts import NOW_MS, Parts, cabinet, city
 
@@ -248,3 +249,45 @@ def test_what_cannot_be_written_down_is_not_sent_and_is_told(parts: Parts) -> No
     other.close()
     order = parts.order(cabinets=["c-1"])["order"]
     assert [command.id for _, command in parts.sent] == [order]
+
+
+def say(parts: Parts, gateway: str, *, permit: bool) -> None:
+    """Let a batch of a gateway tell whether it holds a permit."""
+    parts.seen.read(gateway, DeviceColumns.model_validate({"t0": parts.now_ms, "dt": [0], "m": {"permit": [permit]}}))
+
+
+def test_a_permit_that_a_gateway_lost_is_opened_again_under_a_new_id(parts: Parts) -> None:
+    parts.online("gw-1")
+    first = parts.order(op="permit", cabinets=["c-1"], circuits=["A"], active=True, reason="joint")["order"]
+    parts.result("gw-1", first, DONE)
+    say(parts, "gw-1", permit=True)
+    parts.pass_time(120)
+    say(parts, "gw-1", permit=False)
+    parts.sent.clear()
+    parts.pass_time(1)
+    parts.pass_time(1)
+    assert [(gateway, command.op) for gateway, command in parts.sent] == [("gw-1", "permit")]
+    again = parts.sent[0][1]
+    assert again.id > first
+    assert again.args.model_dump() == {"circuits": ("A",), "active": True, "until": None, "reason": "joint"}
+    parts.result("gw-1", again.id, DONE)
+    say(parts, "gw-1", permit=True)
+    parts.pass_time(200)
+    assert len(parts.sent) == 1
+    assert "permit_again" in [entry["action"] for entry in parts.ask("audit", limit=50)["entries"]]
+
+
+def test_a_closed_permit_and_a_silent_gateway_are_not_asked_again(parts: Parts) -> None:
+    parts.online("gw-1")
+    parts.online("gw-2")
+    for name in ("1", "2"):
+        order = parts.order(op="permit", cabinets=[f"c-{name}"], active=True, reason="joint")["order"]
+        parts.result(f"gw-{name}", order, DONE)
+    say(parts, "gw-2", permit=False)
+    closing = parts.order(op="permit", cabinets=["c-1"], active=False, reason="done")["order"]
+    parts.result("gw-1", closing, DONE)
+    parts.sent.clear()
+    parts.pass_time(120)
+    say(parts, "gw-1", permit=False)
+    parts.pass_time(1)
+    assert parts.sent == []
