@@ -121,6 +121,25 @@ def release(**options: Any) -> None:
     _order("release", "switch", {}, options)
 
 
+@lights.command("lamp-test", help=TEXTS.text("help_lamp_test"))
+@click.option("--minutes", type=click.IntRange(1, 30), default=10, show_default=True, help=TEXTS.text("opt_minutes"))
+@order_options
+@selection_options
+@socket_options
+def lamp_test(minutes: int, **options: Any) -> None:
+    """Light lamps for a crew."""
+    _order("lamp_test", "switch", {"minutes": minutes}, options)
+
+
+@lights.command(help=TEXTS.text("help_read"))
+@order_options
+@selection_options
+@socket_options
+def read(**options: Any) -> None:
+    """Let gateways read their devices now."""
+    _order("read", "switch", {}, options)
+
+
 @lights.group(help=TEXTS.text("help_permit"))
 def permit() -> None:
     """Open and close work permits."""

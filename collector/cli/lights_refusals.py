@@ -69,6 +69,10 @@ REFUSALS: Final = Texts(
             "lệnh tạm thời cần mức sáng, giờ kết thúc và lý do",
         ),
         "no_permit_needs": ("a work permit needs a reason", "phiếu công tác cần lý do"),
+        "keys_missing": (
+            "{count} gateways have no usable command key in {folder}: {names}; nobody can command them",
+            "{count} gateway chưa có khóa lệnh dùng được trong {folder}: {names}; không ai điều khiển được",
+        ),
         "no_busy": ("the collector is busy: try again", "bộ thu thập đang bận: hãy thử lại"),
         "no_not_kept": (
             "the collector cannot write it down, so it did nothing: {why}",

@@ -43,6 +43,12 @@ TEXTS: Final = Texts(
                 "việc cô lập nguồn điện."
             ),
         ),
+        "help_lamp_test": (
+            "Light lamps for a crew on site, by day as well; ends by itself.",
+            "Bật đèn cho tổ tại hiện trường, kể cả ban ngày; tự kết thúc.",
+        ),
+        "help_read": ("Let gateways read their devices now.", "Yêu cầu gateway đọc thiết bị ngay."),
+        "opt_minutes": ("How long it lasts.", "Kéo dài bao nhiêu phút."),
         "help_open": ("Open a work permit.", "Mở phiếu công tác."),
         "help_close": ("Close a work permit.", "Đóng phiếu công tác."),
         "help_plan": (

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector.cli.commanders import missing_keys, unknown_areas
 from collector.cli.options import ConfigFailure
 from collector.cli.texts import text
 from config.city import City
@@ -52,6 +53,7 @@ def load_setup(file: Path) -> Setup:
             city = _resolved_city(city, config.city_file.parent)
             problems += _unknown_crews(config, city, file)
             problems += _schedule_problems(city, config.city_file)
+            problems += unknown_areas(config, city, file)
         except UnreadableFileError as error:
             message = FINDINGS.text("named_file", file=config.city_file, reason=error.reason)
             problems.append(_problem(file, ("city_file",), message))
@@ -63,7 +65,11 @@ def load_setup(file: Path) -> Setup:
             problems += error.problems
     if problems or config is None or city is None or rules is None:
         raise ConfigFailure("\n".join(str(problem) for problem in sorted(problems)))
-    findings = (*_silent_crews(config, city, file), *_unknown_services(config, file))
+    findings = (
+        *_silent_crews(config, city, file),
+        *_unknown_services(config, file),
+        *missing_keys(config, city, file),
+    )
     return Setup(file, config, city, rules, findings)
 
 

@@ -140,6 +140,24 @@ def test_an_unknown_crew_in_notify_is_named_at_its_line(run: Commands) -> None:
     assert text[line - 1][column - 1 :].startswith('"nobody"')
 
 
+def test_a_users_area_that_is_nowhere_is_named_at_its_place_and_missing_keys_are_a_finding(run: Commands) -> None:
+    user = {"name": "an", "accounts": ["an"], "operations": ["switch"], "wards": ["w9"]}
+    run.write(city(), collector(commands={"users": [user]}))
+    result = run("check")
+    assert (result.exit_code, "no ward 'w9'" in result.output) == (3, True), result.output
+
+    del user["wards"]
+    (run.folder / "keys").mkdir()
+    run.write(city(), collector(commands={"users": [user], "keys_folder": "keys"}))
+    result = run("check")
+    assert (result.exit_code, "1 gateways have no usable command key" in result.output) == (1, True), result.output
+    (run.folder / "keys" / "gw-117.key").write_text("0f" * 32, "ascii")
+    assert run("check").exit_code == 0
+    other = user | {"name": "binh"}
+    run.write(city(), collector(commands={"users": [user, other]}))
+    assert "account 'an' is user 'an' already" in run("check").output
+
+
 def test_a_crew_that_nobody_can_reach_is_a_finding(run: Commands) -> None:
     run.write(city(), collector(notify=[]))
     result = run("check")
