@@ -26,7 +26,7 @@ from edge_agent.cli.checking_size import check_description
 from edge_agent.cli.exit_codes import ExitCode
 from edge_agent.cli.output import print_json, print_lines, say
 from edge_agent.cli.words import TEXTS
-from edge_agent.shell.commands import KeyFileError, read_key
+from edge_agent.shell.command_key import KeyFileError, read_key
 from edge_agent.shell.configuration import load_config
 from edge_agent.shell.control import ControlError, socket_path
 

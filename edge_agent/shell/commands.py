@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 
@@ -45,6 +43,7 @@ from edge_agent.core.lights.orders import Change, outcome_of
 from edge_agent.shell.clock import GatewayClock
 from edge_agent.shell.devices import Fleet
 from edge_agent.shell.journal import CommandJournal, LightsStep
+from edge_agent.shell.lights_desk import LightsDesk
 
 READ_BACK_TRIES: Final = 3
 READ_BACK_PAUSE_S: Final = 2.0
@@ -52,61 +51,7 @@ MAX_WAITING: Final = 32
 """Commands of the centre that may wait for their devices at once; further ones are refused."""
 NO_READ_BACK: Final = "no read-back"
 """How the reason begins when the device was silent to the write and to the reads after it."""
-_MIN_KEY_BYTES: Final = 32
 _log = structlog.get_logger("commands")
-
-
-class KeyFileError(ValueError):
-    """The command key cannot be used; the message says why and names the file."""
-
-
-def read_key(file: Path) -> bytes:
-    """Return the command key of a file: 32 bytes or more, raw or in hex.
-
-    Raises:
-        KeyFileError: It cannot be read, or is too short.
-    """
-    try:
-        data = file.read_bytes()[:4096]
-    except OSError as error:
-        raise KeyFileError(f"{file}: cannot be read: {error.strerror}") from error
-    text = data.strip()
-    if re.fullmatch(rb"(?:[0-9a-fA-F]{2})+", text) and len(text) >= 2 * _MIN_KEY_BYTES:
-        return bytes.fromhex(text.decode("ascii"))
-    if len(data) < _MIN_KEY_BYTES or re.fullmatch(rb"[0-9a-fA-F]+", text):
-        raise KeyFileError(f"{file}: a command key has {_MIN_KEY_BYTES} bytes or more, raw or as hex digits")
-    return data
-
-
-class LightsDesk(Protocol):
-    """Who answers for the lights; everything but `outcome` and `recovered` is done at once."""
-
-    def owns(self, point: str) -> bool:
-        """Return whether a point is the relay or the dimmer of a circuit."""
-
-    def circuits_of(self, command: Command) -> tuple[str, ...]:
-        """Return the circuits that a command names, or all of them."""
-
-    def change(self, command: Command, origin: Origin) -> Change | str:
-        """Return what a command changes, or in one word why it is refused."""
-
-    def step(self, change: Change) -> LightsStep:
-        """Return what puts a change on the disk."""
-
-    def take(self, change: Change, command_id: str) -> None:
-        """Go by a change that is on the disk."""
-
-    async def outcome(self, change: Change, command_id: str) -> dict[str, CircuitResult]:
-        """Return what became of each circuit, once all are proved or have failed."""
-
-    async def recovered(self, command_id: str, told: Any) -> dict[str, CircuitResult] | None:
-        """Return the same for a command that a crash cut off; None if what it changed is no longer in force."""
-
-    def readback(self, point: str) -> Readback | None:
-        """Return what a relay showed last."""
-
-    def forbids(self, point: str, value: Value) -> bool:
-        """Return whether a permit stands against a write at this moment."""
 
 
 class CommandService:

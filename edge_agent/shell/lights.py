@@ -1,11 +1,11 @@
-"""The lights at work: decide, write by the one road, read for the proof at once, answer commands, tell `control`."""
+"""The lights at work: decide, write by the one road, read for the proof at once, tell `control`."""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import structlog
 
@@ -13,18 +13,12 @@ from config.lighting import Lighting as LightingConfig
 from config.points import PointSpec
 from contract.command import (
     CircuitResult,
-    Command,
-    OverrideArguments,
-    Readback,
     ResultState,
-    SetArguments,
 )
-from contract.lights import next_change_ms
-from contract.reading import Block, Cause, Value
-from edge_agent.core.commands import Origin
+from contract.reading import Block, Value
 from edge_agent.core.lights.backdrop import Backdrop, GoingBy
 from edge_agent.core.lights.circuits import CircuitRules, Circuits, Write
-from edge_agent.core.lights.orders import Change, Standing, change_of, circuit_result
+from edge_agent.core.lights.orders import Change, circuit_result
 from edge_agent.core.lights.priority import LOCAL, PERMIT, Aim, Background, aim_of
 from edge_agent.core.lights.proof import PENDING
 from edge_agent.core.lights.tables import Override, Permit, after_start
@@ -33,8 +27,8 @@ from edge_agent.shell.clock import GatewayClock
 from edge_agent.shell.commands import NO_READ_BACK, CommandService
 from edge_agent.shell.control_points import SLOW_INTERVAL_S, control_points, control_values, slow_values
 from edge_agent.shell.devices import Device
-from edge_agent.shell.journal import LightsStep
-from edge_agent.shell.light_record import LightRecord, step_of
+from edge_agent.shell.light_orders import LightOrders
+from edge_agent.shell.light_record import LightRecord
 from edge_agent.shell.trusted_time import TrustedTime
 
 TICK_S: Final = 1.0
@@ -42,8 +36,6 @@ BUSY_TICK_S: Final = 0.1
 """While something is switched or proved."""
 FALLBACK_AFTER_S: Final = 30.0
 """How long a start waits for the clock before it fails lit: lamps that strike at each restart by day wear out."""
-LONGEST_HOLD_MS: Final = 12 * 3_600_000
-"""A `set` of the centre for a relay holds to the calendar's next change, and at most this long."""
 COMMAND_TIME_MS: Final = 30_000
 SAVE_INTERVAL_S: Final = 900.0
 OUTCOME_MARGIN_S: Final = 12.0
@@ -58,13 +50,14 @@ class Reader(Protocol):
 
 
 class Lights:
-    """Switches the circuits of one cabinet, and is the desk that commands to them come to.
+    """Switches the circuits of one cabinet.
 
     Attributes:
         machine: The circuits.
         backdrop: The calendar in force and the sensors.
         overrides: By circuit.
         permits: By circuit.
+        longest_override_ms: The centre's own bound of its overrides; None: it sets none.
     """
 
     def __init__(
@@ -103,7 +96,7 @@ class Lights:
         self._reader = reader
         self._sink = sink
         self._other_ms = other_ms
-        self._started_s = self._now_s()
+        self._started_s = self.now_s()
         self._kept = record.load()
         rules = [_rules(config, index) for index in range(len(config.switched))]
         self.backdrop = Backdrop(going, [one.id for one in rules])
@@ -126,7 +119,7 @@ class Lights:
                 ledger = self.machine.by_id[name].ledger
                 ledger.on_s, ledger.switches = on_s, switches
         self._last_known_ms = self._kept.last_known_ms
-        self._longest_override_ms: int | None = None
+        self.longest_override_ms: int | None = None
         self._background: Background | None = None
         self._owners: dict[str, str] = {}
         self._writing: dict[str, asyncio.Task[None]] = {}
@@ -136,7 +129,7 @@ class Lights:
         self._told: dict[str, Value] = {}
         self._told_s = self._told_slow_s = float("-inf")
         self._saved_s = self._started_s
-        commands.lights = self
+        commands.lights = LightOrders(self, clock=clock, time=time)
 
     @property
     def background(self) -> Background | None:
@@ -150,7 +143,7 @@ class Lights:
 
     def held_back(self, name: str) -> str:
         """Return why a circuit is not switched yet; empty if nothing holds it."""
-        return self.machine.holds_back(name, self._now_s())
+        return self.machine.holds_back(name, self.now_s())
 
     # -- what the agent tells it -------------------------------------------------------------------------------------
 
@@ -158,7 +151,7 @@ class Lights:
         """Go by another calendar from now on, with the bounds that the centre sets beside it; None: as configured."""
         self.backdrop.use(going)
         self.machine.pace(self._config.stagger_s if stagger_s is None else stagger_s)
-        self._longest_override_ms = None if longest_override_h is None else longest_override_h * 3_600_000
+        self.longest_override_ms = None if longest_override_h is None else longest_override_h * 3_600_000
         self._wake.set()
 
     def observe(self, device: Device, block: Block) -> None:
@@ -196,7 +189,7 @@ class Lights:
 
     def _pause_s(self) -> float:
         """Return how long nothing is to be done: never past a change of the calendar."""
-        now_s, now_ms = self._now_s(), self._time.now_ms()
+        now_s, now_ms = self.now_s(), self._time.now_ms()
         pause_s = BUSY_TICK_S if self._is_busy(now_s) else TICK_S
         until_ms = self._background.until_ms if self._background else None
         if until_ms is not None and now_ms is not None and until_ms > now_ms:
@@ -212,7 +205,7 @@ class Lights:
 
     async def tick(self) -> None:
         """Decide once, begin what must be written, ask for what must be read, and tell it."""
-        now_s, now_ms = self._now_s(), self._time.now_ms()
+        now_s, now_ms = self.now_s(), self._time.now_ms()
         self._last_known_ms = now_ms if now_ms is not None else self._last_known_ms
         is_waiting = now_ms is None and now_s - self._started_s < FALLBACK_AFTER_S
         await self._end_overrides(now_ms, is_waiting=is_waiting)
@@ -262,7 +255,7 @@ class Lights:
         except Exception:  # noqa: BLE001 - a fault in one write must not stop the others, and is tried again like any
             _log.exception("switch failed", circuit=write.circuit, value=write.value)
         finally:
-            self.machine.wrote(write, confirmed=is_done, reached=is_reached, ended_s=self._now_s())
+            self.machine.wrote(write, confirmed=is_done, reached=is_reached, ended_s=self.now_s())
             self._writing.pop(write.circuit, None)
             self._wake.set()
 
@@ -291,61 +284,7 @@ class Lights:
             except sqlite3.Error as error:
                 _log.exception("end of overrides not on the disk", error=str(error))
 
-    # -- the desk of commands ----------------------------------------------------------------------------------------
-
-    def owns(self, point: str) -> bool:
-        """Return whether a point is the relay or the dimmer of a circuit."""
-        return self.machine.circuit_of(point) is not None
-
-    def circuits_of(self, command: Command) -> tuple[str, ...]:
-        """Return the circuits that a command names, or all of them."""
-        if isinstance(command.args, SetArguments):
-            circuit = self.machine.circuit_of(command.args.point)
-            return (circuit.rules.id,) if circuit else ()
-        return tuple(getattr(command.args, "circuits", ())) or tuple(self.machine.by_id)
-
-    def change(self, command: Command, origin: Origin) -> Change | str:
-        """Return what a command changes, or in one word why it is refused."""
-        now_ms = self._time.now_ms()
-        known_ms = self._clock.wall_ms() if now_ms is None else now_ms
-        args = command.args
-        if isinstance(args, SetArguments):
-            as_override = self._as_override(args, known_ms)
-            if isinstance(as_override, str):
-                return as_override
-            command = command.model_copy(update={"op": "override", "args": as_override})
-        elif isinstance(args, OverrideArguments) and origin is Origin.CENTRE:
-            longest_ms = self._longest_override_ms
-            if longest_ms is not None and args.until > known_ms + longest_ms:
-                return "until_too_far"
-        standing = Standing(
-            circuits=[circuit.rules for circuit in self.machine.by_id.values()],
-            permits=self.permits,
-            now_ms=known_ms,
-            is_known=now_ms is not None,
-            boot_id=self._clock.boot_id,
-            boot_ms=self._clock.monotonic_ms(),
-        )
-        return change_of(command, standing)
-
-    def _as_override(self, args: SetArguments, now_ms: int) -> OverrideArguments | str:
-        circuit = self.machine.circuit_of(args.point)
-        if circuit is None or circuit.output.point != args.point:
-            return "use_override"
-        if args.value not in {0, 1} or isinstance(args.value, str):
-            return "out_of_range"
-        going = self.backdrop.going
-        change_ms = next_change_ms(going.calendar, going.place, now_ms, going.sun) or now_ms + LONGEST_HOLD_MS
-        return OverrideArguments(
-            circuits=(circuit.rules.id,),
-            level=100 if args.value else 0,
-            until=min(change_ms, now_ms + LONGEST_HOLD_MS),
-            reason="set",
-        )
-
-    def step(self, change: Change) -> LightsStep:
-        """Return what puts a change on the disk."""
-        return step_of(change)
+    # -- what people have said ---------------------------------------------------------------------------------------
 
     def take(self, change: Change, command_id: str) -> None:
         """Go by a change that is on the disk."""
@@ -357,70 +296,38 @@ class Lights:
         self.overrides |= {one.circuit: one for one in change.overrides}
         self.permits |= {one.circuit: one for one in change.permits}
         self._owners |= dict.fromkeys(change.circuits, command_id)
-        now_s = self._now_s()
-        self.machine.aim(self._aims(self._background), now_s)
-        touched = [name for name in change.circuits if name not in change.refused]
-        self.machine.demand(touched, now_s)
+        self.machine.aim(self._aims(self._background), self.now_s())
+        self.demand(name for name in change.circuits if name not in change.refused)
         if not (change.overrides or change.released or change.permits or change.ended):
             self._reader.reread_points(self.machine.watched)
+
+    def demand(self, circuits: Iterable[str]) -> None:
+        """Ask for evidence from now on."""
+        self.machine.demand(circuits, self.now_s())
         self._wake.set()
 
-    async def outcome(self, change: Change, command_id: str) -> dict[str, CircuitResult]:
-        """Return what became of each circuit, once all are proved or have failed."""
-        results = {name: CircuitResult(state="rejected", cause=cause) for name, cause in change.refused.items()}
-        open_names = [name for name in change.circuits if name not in results]
-        rest_s = max((self.machine.by_id[name].rules.rest_s for name in open_names), default=0.0)
-        patience_s = OUTCOME_MARGIN_S + self._config.stagger_s * (len(self.machine.by_id) + 1) + min(rest_s, 30.0)
-        end_s = self._now_s() + patience_s
-        while open_names:
-            for name in list(open_names):
-                proof, held_back = self._settled(name, command_id, is_last=self._now_s() >= end_s)
-                if proof is not None:
-                    results[name] = circuit_result(proof, held_back)
-                    open_names.remove(name)
-            if open_names:
-                await self._looked.wait()
-        return {name: results[name] for name in change.circuits}
-
-    def _settled(self, name: str, command_id: str, *, is_last: bool) -> tuple[Any, str]:
-        """Return a circuit's proof if it is there, and why it still waits."""
+    def settled(self, name: str, command_id: str, *, is_last: bool) -> CircuitResult | None:
+        """Return what became of a circuit after a command; None while that is open and there is time left."""
         circuit = self.machine.by_id[name]
         if self._owners.get(name, command_id) != command_id:
-            return PENDING, "superseded"
+            return circuit_result(PENDING, "superseded")
         if circuit.aim is not None and circuit.proof.state != "pending":
-            return circuit.proof, ""
-        return (circuit.proof, self.machine.holds_back(name, self._now_s())) if is_last else (None, "")
+            return circuit_result(circuit.proof, "")
+        return circuit_result(circuit.proof, self.held_back(name)) if is_last else None
 
-    async def recovered(self, command_id: str, told: Any) -> dict[str, CircuitResult] | None:
-        """Return what became of a command that a crash cut off; None if what it changed is no longer in force."""
-        operation = told.get("op") if isinstance(told, dict) else "override"
-        while self._undecided or self._background is None:
-            await self._looked.wait()
-        standing = {name: one.command_id for name, one in self.overrides.items()}
-        standing |= {name: one.command_id for name, one in self.permits.items()}
-        circuits = tuple(name for name, laid_by in standing.items() if laid_by == command_id)
-        if operation in {"release", "read"} or (operation == "permit" and not circuits):
-            named = tuple(name for name in told["circuits"] if name in self.machine.by_id)
-            circuits = named or tuple(self.machine.by_id)
-        if not circuits:
-            return None
-        self.machine.demand(circuits, self._now_s())
-        self._wake.set()
-        return await self.outcome(Change(circuits=circuits), command_id)
+    async def look(self) -> None:
+        """Return after the next look at all circuits."""
+        await self._looked.wait()
 
-    def readback(self, point: str) -> Readback | None:
-        """Return what a relay showed last."""
-        circuit = self.machine.circuit_of(point)
-        if circuit is None or circuit.output.shown is None:
-            return None
-        return Readback(value=circuit.output.shown, cause=Cause.OK, ts=max(0, self._time.now_ms() or 0))
+    @property
+    def is_undecided(self) -> bool:
+        """Whether a start still waits for its clock, or overrides of before it do."""
+        return bool(self._undecided) or self._background is None
 
-    def forbids(self, point: str, value: Value) -> bool:
-        """Return whether a permit stands against a write at this moment."""
-        circuit = self.machine.circuit_of(point)
-        return (
-            circuit is not None and bool(value) and circuit.output.point == point and circuit.rules.id in self.permits
-        )
+    @property
+    def patience_s(self) -> float:
+        """How long a command waits for all its circuits."""
+        return OUTCOME_MARGIN_S + self._config.stagger_s * (len(self.machine.by_id) + 1)
 
     # -- what it tells -----------------------------------------------------------------------------------------------
 
@@ -464,7 +371,8 @@ class Lights:
         except sqlite3.Error as error:
             _log.exception("ledgers not on the disk", error=str(error))
 
-    def _now_s(self) -> float:
+    def now_s(self) -> float:
+        """Return the boot clock in seconds."""
         return self._clock.monotonic_ms() / 1000
 
 

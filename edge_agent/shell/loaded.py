@@ -8,7 +8,7 @@ from pathlib import Path
 from config.agent import AgentConfig
 from config.loader import read_text
 from contract.lights import Calendar
-from edge_agent.shell.commands import read_key
+from edge_agent.shell.command_key import read_key
 from edge_agent.shell.configuration import config_of
 from edge_agent.shell.last_good import keep_last_good, last_good
 from edge_agent.shell.schedule_file import ScheduleFile

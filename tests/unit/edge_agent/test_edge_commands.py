@@ -11,7 +11,8 @@ from contract.codec import encode
 from contract.command import Command, Result, ResultState, SetArguments, signature
 from drivers.errors import RefusedError
 from edge_agent.core.commands import Origin, ulid
-from edge_agent.shell.commands import CommandService, KeyFileError, read_key
+from edge_agent.shell.command_key import KeyFileError, read_key
+from edge_agent.shell.commands import CommandService
 from edge_agent.shell.devices import Fleet
 from edge_agent.shell.journal import MAX_ROWS, CommandJournal
 from edge_agent.shell.trusted_time import TrustedTime

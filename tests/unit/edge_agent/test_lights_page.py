@@ -136,7 +136,7 @@ def test_a_plan_is_a_line_a_night() -> None:
         {"start_ms": DAWN_MS - 44_000_000, "end_ms": DAWN_MS - 26_000_000, "level": 100, "dim": None},
         {"start_ms": DAWN_MS - 26_000_000, "end_ms": DAWN_MS, "level": 67, "dim": 70},
     ]
-    nights = [
+    nights: list[dict[str, Any]] = [
         {"day": "2026-11-24", "program": "standard", "rule": None, "exception": False, "steps": steps},
         {"day": "2026-11-25", "program": "dark", "rule": "closed", "exception": True, "steps": []},
     ]
