@@ -13,6 +13,7 @@ import contextlib
 import getpass
 import json
 import math
+import os
 import secrets
 import sys
 import tempfile
@@ -29,6 +30,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from bench.measure import running, wait_s
 from collector.shell.control_socket import ControlClient
+from collector.shell.records import read_overview
 from firmware_sim.city.files import CityOptions, write_city
 from firmware_sim.city.names import names
 from firmware_sim.city.plan import numbers_for, plan_city
@@ -44,6 +46,8 @@ AGENTS_A_PROCESS: Final = 66
 STAGGER_S: Final = 4.0
 LIMIT_S: Final = 5.0
 START_PATIENCE_S: Final = 240.0
+CALM_MESSAGES: Final = 200
+"""A collector with fewer messages to evaluate and store keeps up: less than two seconds' worth of this city."""
 ANSWER_PATIENCE_S: Final = 60.0
 RESTRIKE_S: Final = 90.0
 """Sodium lamps that were just put out do not start for a minute."""
@@ -113,12 +117,19 @@ def answered(watch: Watch, sent_s: float, circuits: dict[str, int]) -> dict[str,
         "p50_s": round(share(took_s, 0.50), 2) if took_s else None,
         "p99_s": round(share(took_s, 0.99), 2) if took_s else None,
         "last_s": round(max(at_s for at_s, _ in answers.values()) - sent_s, 2) if answers else None,
+        "load_1min": round(os.getloadavg()[0], 1),
     }
 
 
 def _causes(told: dict[str, Any]) -> str:
     causes = {one.get("cause") or "" for one in (told.get("circuits") or {}).values()} - {""}
     return ",".join(sorted(causes))
+
+
+def waiting(state_dir: Path) -> int:
+    """Return how many messages wait at the collector, as it wrote last."""
+    metrics = read_overview(state_dir).metrics
+    return int(metrics.get("ingest_queue", 0)) + int(metrics.get("store_queue", 0))
 
 
 @contextlib.contextmanager
@@ -149,6 +160,12 @@ def city_running(folder: Path, cabinets: int) -> Iterator[tuple[Watch, Path, dic
         wait_s(first_agent["lighting"].get("start_wait_s", 30.0) + 2.0 * STAGGER_S + 2.0 * POLL_S)
         socket = city / "state" / "control.sock"
         wait_until(socket.exists, START_PATIENCE_S, "the collector listens")
+        wait_until(
+            lambda: waiting(city / "state") < CALM_MESSAGES,
+            START_PATIENCE_S,
+            "the collector has taken what came at the start",
+            poll_interval_s=1.0,
+        )
         yield watch, socket, {site.gateway: len(site.contactors) for site in plan.sites}
 
 
