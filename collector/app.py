@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
 import threading
 import time
@@ -151,7 +152,7 @@ class Collector:
         self.lights: LightsCentre | None = None
         if make_lights is not None:
             self.lights = heard.lights = make_lights(
-                publish=self.broker.publish,
+                publish=functools.partial(self.broker.publish, first=True),
                 publish_retained=self.broker.publish_retained,
                 put=self._queue.put,
                 metrics=metrics,

@@ -121,7 +121,7 @@ def release(**options: Any) -> None:
     _order("release", "switch", {}, options)
 
 
-@lights.command("lamp-test", help=TEXTS.text("help_lamp_test"))
+@lights.command("test", help=TEXTS.text("help_lamp_test"))
 @click.option("--minutes", type=click.IntRange(1, 30), default=10, show_default=True, help=TEXTS.text("opt_minutes"))
 @order_options
 @selection_options

@@ -81,6 +81,7 @@ class Broker:
         self._protocol = MQTTProtocolVersion.MQTTv5
         self._retained: collections.OrderedDict[str, bytes | None] = collections.OrderedDict()
         self._transient: collections.deque[tuple[str, bytes]] = collections.deque()
+        self._urgent: collections.deque[tuple[str, bytes]] = collections.deque()
         self._fetches: collections.OrderedDict[str, None] = collections.OrderedDict()
         self._fetch_bucket = TokenBucket(per_s=FETCHES_PER_S, burst=FETCH_BURST)
         self._subscription = 0
@@ -131,13 +132,20 @@ class Broker:
                 self._metrics.add("publishes_dropped")
         self._wake.set()
 
-    def publish(self, topic: str, payload: bytes) -> bool:
-        """Send a message that is worth nothing later; False if it was dropped."""
+    def publish(self, topic: str, payload: bytes, *, first: bool = False) -> bool:
+        """Send a message that is worth nothing later; False if it was dropped.
+
+        Args:
+            topic: Not retained.
+            payload: What it carries.
+            first: Before all others that wait: a person waits for a command, and confirms come by thousands.
+        """
+        waiting = self._urgent if first else self._transient
         with self._lock:
-            if not self._subscribed or len(self._transient) >= MAX_TRANSIENT:
+            if not self._subscribed or len(waiting) >= MAX_TRANSIENT:
                 self._metrics.add("publishes_dropped")
                 return False
-            self._transient.append((topic, payload))
+            waiting.append((topic, payload))
         self._wake.set()
         return True
 
@@ -154,7 +162,7 @@ class Broker:
     def is_drained(self) -> bool:
         """Return whether nothing waits to be published."""
         with self._lock:
-            return not self._transient and not self._retained
+            return not self._transient and not self._urgent and not self._retained
 
     def _stay_connected(self) -> None:
         delay_s = RECONNECT_MIN_S
@@ -299,8 +307,9 @@ class Broker:
             self._subscribed = False
             # The next connection gets every retained message anyway; who misses one still asks again.
             self._fetches.clear()
-            self._metrics.add("publishes_dropped", len(self._transient))
+            self._metrics.add("publishes_dropped", len(self._transient) + len(self._urgent))
             self._transient.clear()
+            self._urgent.clear()
         self._client = None
         self._wake.set()
         if client is not None:
@@ -346,7 +355,10 @@ class Broker:
     def _publish_next(self, client: paho.Client, sent: dict[int, tuple[str, bytes | None] | None]) -> bool:
         with self._lock:
             retained: tuple[str, bytes | None] | None = None
-            if self._retained:
+            payload: bytes | None
+            if self._urgent:
+                topic, payload = self._urgent.popleft()
+            elif self._retained:
                 retained = self._retained.popitem(last=False)
                 topic, payload = retained
             elif self._transient:

@@ -15,6 +15,10 @@ from contract.command import MAX_COMMAND_BYTES
 from contract.state import MAX_META_BYTES
 from contract.topics import parse_topic
 
+RESULT: Final = "up/cmd"
+MAX_RESULTS: Final = 2_000
+RESULTS_A_PASS: Final = 200
+"""Results are taken before readings, since a person waits for them, but never so many that readings stand still."""
 MAX_QUEUE_BYTES: Final = 64 * 1024 * 1024
 _MAX_BYTES_BY_TAIL: Final = {
     "up/live": MAX_BATCH_BYTES,
@@ -39,7 +43,7 @@ class Message:
 
 
 class Ingest:
-    """Three lanes: state (the newest of each topic), live and events, history.
+    """Four lanes: state (the newest of each topic), results of commands, live and events, history.
 
     When they are full, history goes first and the rest is refused: nothing of it was confirmed, so the gateways
     send it again. State is sent once only, so everything else makes room for it.
@@ -56,6 +60,7 @@ class Ingest:
         self._now_ms = now_ms
         self._ready = threading.Condition()
         self._state: collections.OrderedDict[tuple[str, str], Message] = collections.OrderedDict()
+        self._results: collections.deque[Message] = collections.deque()
         self._live: collections.deque[Message] = collections.deque()
         self._history: collections.deque[Message] = collections.deque()
         self._bytes = 0
@@ -82,14 +87,15 @@ class Ingest:
         self._queue(Message(gateway, tail, payload, now_ms))
 
     def take(self, most: int, timeout_s: float) -> list[Message]:
-        """Return waiting messages, state first, then live ones and events, then history; empty after the time-out."""
+        """Return waiting messages: state, results, live ones and events, then history; empty after the time-out."""
         with self._ready:
             if not self._waiting() and not self._closed:
                 self._ready.wait(timeout_s)
             taken = list(self._state.values())
             self._state.clear()
-            for lane in (self._live, self._history):
-                while lane and len(taken) < most:
+            first = len(taken) + RESULTS_A_PASS
+            for lane, until in ((self._results, min(most, first)), (self._live, most), (self._history, most)):
+                while lane and len(taken) < until:
                     taken.append(lane.popleft())
             self._bytes -= sum(len(message.payload) for message in taken)
             return taken
@@ -106,19 +112,24 @@ class Ingest:
             self._ready.notify_all()
 
     def _waiting(self) -> int:
-        return len(self._state) + len(self._live) + len(self._history)
+        return len(self._state) + len(self._results) + len(self._live) + len(self._history)
 
     def _queue(self, message: Message) -> None:
         with self._ready:
             if self._closed:
                 return
             is_state = message.tail in _RETAINED_TAILS
+            is_result = message.tail == RESULT
+            if is_result and len(self._results) >= MAX_RESULTS:
+                # It is asked for again under its id.
+                self._metrics.add("ingest_dropped")
+                return
             if is_state:
                 earlier = self._state.pop((message.gateway, message.tail), None)
                 self._bytes -= len(earlier.payload) if earlier else 0
             is_history = message.tail == "up/history"
             while self._is_full(len(message.payload)):
-                lane = self._history or (self._live if is_state else None)
+                lane = self._history or (self._live if is_state or is_result else None)
                 self._metrics.add("ingest_dropped")
                 if is_history or not lane:
                     return
@@ -126,7 +137,7 @@ class Ingest:
             if is_state:
                 self._state[message.gateway, message.tail] = message
             else:
-                (self._history if is_history else self._live).append(message)
+                (self._history if is_history else self._results if is_result else self._live).append(message)
             self._bytes += len(message.payload)
             self._ready.notify()
 

@@ -63,6 +63,27 @@ def test_state_finds_room_in_a_queue_full_of_live_batches(ingest: Ingest, metric
     assert metrics.value("ingest_dropped") == 1
 
 
+def test_results_of_commands_come_before_readings_and_find_room_among_them(ingest: Ingest, metrics: Metrics) -> None:
+    for number in range(10):
+        send(ingest, "up/live", b"%d" % number)
+    send(ingest, "up/cmd", b"done")
+    taken = [message.payload for message in ingest.take(100, 0)]
+    assert taken == [b"done", *(b"%d" % number for number in range(1, 10))]
+    assert metrics.value("ingest_dropped") == 1
+
+
+def test_a_flood_of_results_leaves_readings_their_turn(tmp_path: Path, metrics: Metrics) -> None:
+    poison = PoisonFile(tmp_path / "poison.jsonl")
+    ingest = Ingest(root="city/v1", max_messages=5000, poison=poison, metrics=metrics, now_ms=lambda: NOW_MS)
+    for number in range(3000):
+        send(ingest, "up/cmd", b"%d" % number, gateway="gw-9")
+    send(ingest, "up/live", b"live")
+    taken = ingest.take(500, 0)
+    assert [message.tail for message in taken].count("up/cmd") == 200
+    assert taken[-1].payload == b"live"
+    assert metrics.value("ingest_dropped") == 1000
+
+
 def test_state_alone_fills_the_queue_no_further_than_its_bound(ingest: Ingest, metrics: Metrics) -> None:
     for number in range(15):
         send(ingest, "state/meta", gateway=f"gw-{number}", retained=True)
