@@ -14,11 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 BASE_NIGHTS: Final = 7
+UPPER_NIGHTS: Final = 3
 PRIOR_SD: Final = 0.5
 """How far an exponent may lie from what its kind of lamp suggests."""
 LEAST_EXPONENT_SD: Final = 0.04
 """The line is no law: a ballast's exponent itself changes a little over 20 % of voltage."""
 NOISE_RATIO: Final = 20.0
+MEDIAN_VARIANCE: Final = 1.57
+"""Of a median, by that of a mean."""
 LEAST_CELL_SD: Final = 0.0005
 LEAST_NIGHT_SD: Final = 0.001
 """Nights differ by more than a meter's noise: temperature, a neighbour's load on the neutral."""
@@ -141,7 +144,7 @@ class StateBase:
         """Take a good night while the base is not settled.
 
         A lamp that goes out while the base is learned must not lower it, and one that is mended must raise it: the
-        upper nights count, if they are the majority.
+        upper nights count, if there are three of them.
 
         Args:
             night: Its median.
@@ -154,7 +157,7 @@ class StateBase:
             return
         levels = sorted((each.y - k * each.x for each in self.nights), reverse=True)
         upper = [each for each in self.nights if each.y - k * each.x >= levels[1] - lamp / 2]
-        if len(upper) > BASE_NIGHTS // 2:
+        if len(upper) >= UPPER_NIGHTS:
             self.nights, self.settled = upper, True
         elif self.seen >= UNSETTLED_NIGHTS:
             self.settled = True
@@ -208,7 +211,10 @@ class GroupModel:
         before = self.last.get(state)
         if before is not None:
             dx, dy = night.x - before.x, night.y - before.y
-            if abs(dy - self.exponent.value * dx) < lamp / 2 + 2 * self.exponent.sd * abs(dx):
+            # The medians of both nights carry what the voltmeter makes up by itself.
+            made_up = 2 * MEDIAN_VARIANCE * _voltage_noise(cells) / len(cells)
+            is_clear = dx * dx > NOISE_RATIO * made_up
+            if is_clear and abs(dy - self.exponent.value * dx) < lamp / 2 + 2 * self.exponent.sd * abs(dx):
                 variance = 2 * (LEAST_NIGHT_SD**2 + self.cell_sd(state) ** 2 / night.cells)
                 self.exponent.learn(dx, dy, variance)
         self.last[state] = night
@@ -237,8 +243,7 @@ class GroupModel:
         mean_x = statistics.fmean(x for x, _ in cells)
         mean_y = statistics.fmean(y for _, y in cells)
         spread = math.fsum((x - mean_x) ** 2 for x, _ in cells)
-        noise = math.fsum((b[0] - a[0]) ** 2 for a, b in itertools.pairwise(cells)) / 2
-        if spread < NOISE_RATIO * noise:
+        if spread < NOISE_RATIO * _voltage_noise(cells) * (len(cells) - 1):
             # What the voltmeter makes up by itself would pull the exponent to 0.
             return
         if spread * PRIOR_SD**2 > 4 * base.cell_sd**2:
@@ -280,6 +285,13 @@ class GroupModel:
             model.states[name] = StateBase(nights, bool(kept["settled"]), int(kept["seen"]), float(kept["cell_sd"]))
         model.last = {name: _night(night) for name, night in data["last"].items()}
         return model
+
+
+def _voltage_noise(cells: Sequence[tuple[float, float]]) -> float:
+    """Return the variance of x that is no drift, from neighbouring cells."""
+    if len(cells) < 2:
+        return 0.0
+    return math.fsum((b[0] - a[0]) ** 2 for a, b in itertools.pairwise(cells)) / 2 / (len(cells) - 1)
 
 
 def _plain(night: Night) -> list[Any]:

@@ -160,8 +160,8 @@ def test_mended_lamps_clear_it_after_two_nights_and_one_of_two_does_not() -> Non
 
 def test_a_lamp_that_fails_while_the_base_is_learned_does_not_lower_it() -> None:
     street = Street(8)
-    street.each[0].dead_from_s = 4 * DAY_S + ON_S
-    changes = run(street, watch(), 10)
+    street.each[0].dead_from_s = 3 * DAY_S + ON_S - 3600
+    changes = run(street, watch(), 9)
     assert [finding[0] for _, finding in changes] == [1]
 
 
