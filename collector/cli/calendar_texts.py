@@ -59,6 +59,10 @@ CALENDAR_TEXTS: Final = Texts(
         ),
         "hours_short": ("{hours} h {minutes:02d}", "{hours} giờ {minutes:02d}"),
         "col_lit": ("LIT", "SÁNG"),
+        "holidays_end": (
+            "knows holidays until {day} only: publish again",
+            "chỉ biết ngày lễ đến {day}: hãy giao lại",
+        ),
         "picture_written": ("{file} written", "đã ghi {file}"),
         "published": (
             "rollout {rollout}: version {version} sent to {count} gateways",

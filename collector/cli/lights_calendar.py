@@ -28,6 +28,7 @@ from config.language import process_language
 from config.loader import load_document, read_text
 from contract.lights import Calendar, HolidaysError, Night, expand, lighting_day, plan
 
+HOLIDAYS_LEFT_MS = 60 * 86_400_000
 MS_PER_HOUR = 3_600_000
 
 
@@ -157,6 +158,9 @@ def _want_row(gateway: dict[str, Any], zone: ZoneInfo, now_ms: int) -> list[str]
     notes: list[str] = []
     if gateway["held_in"] is not None:
         notes.append(TEXTS.text("note_held", rollout=gateway["held_in"]))
+    ends_ms = gateway["holidays_end_ms"]
+    if ends_ms is not None and ends_ms - now_ms < HOLIDAYS_LEFT_MS:
+        notes.append(CALENDAR_TEXTS.text("holidays_end", day=clock(ends_ms, zone, now_ms)[:5]))
     if not gateway["online"]:
         notes.append(TEXTS.text("note_away"))
     if reported is not None and gateway["standing"] == "refused":

@@ -64,6 +64,10 @@ REFUSALS: Final = Texts(
             "say which lamps: names, or all, not both",
             "hãy nói rõ đèn nào: theo tên, hoặc tất cả, không dùng cả hai",
         ),
+        "no_calendar_is_whole": (
+            "a calendar is for a whole gateway: leave --circuit out",
+            "lịch dành cho cả gateway: hãy bỏ --circuit",
+        ),
         "no_override_needs": (
             "an override needs a level, an end and a reason",
             "lệnh tạm thời cần mức sáng, giờ kết thúc và lý do",

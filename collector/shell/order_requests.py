@@ -166,6 +166,8 @@ class OrderRequests:
     def _plan(self, body: dict[str, Any], account: str) -> dict[str, Any]:
         request = read_request(body, PlanRequest)
         user = self.user(account, request.operation, {})
+        if request.operation == "calendar":
+            whole_gateways(request)
         patience_s = self._config.patience_s
         return self.told(self.plan_for(request, user), user) | {
             "patience_s": patience_s,
@@ -287,6 +289,16 @@ class OrderRequests:
     def _note(self, user: str, account: str, action: str, facts: Mapping[str, Any]) -> None:
         entry = AuditEntry(at_ms=self._service.now_ms(), user=user, account=account, action=action, facts=facts)
         self._service.store.note(entry)
+
+
+def whole_gateways(request: Selected) -> None:
+    """Refuse circuits where a calendar is meant: it is a gateway's, whatever hangs on it.
+
+    Raises:
+        Refused: Circuits are named.
+    """
+    if request.circuits:
+        raise Refused("calendar_is_whole")
 
 
 def _summary(order: Order) -> dict[str, Any]:

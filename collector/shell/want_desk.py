@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, time
 from typing import Any, Final
 
 import structlog
@@ -23,6 +24,8 @@ EVIDENCE_INTERVAL_MS: Final = 30_000
 """Alarms hear everything again this often: no evidence is no evidence of an end."""
 OFFER_INTERVAL_MS: Final = 600_000
 """A want that a connected gateway has not answered is published again this often: a broker may have lost it."""
+HOLIDAYS_LEFT_MS: Final = 60 * 86_400_000
+"""A calendar that knows holidays for less than this must be published again, or next Tet is a night like any other."""
 _log = structlog.get_logger("collector.wants")
 
 
@@ -131,9 +134,19 @@ class WantDesk:
                 "want_refused": int(state == "refused"),
                 "want_told": told(wanted, reported),
             }
+            ends_ms = self.holidays_end_ms(gateway)
+            about_want["want_ages"] = int(ends_ms is not None and ends_ms - now_ms < HOLIDAYS_LEFT_MS)
             for cabinet in cabinets:
                 about_permit = self._permits.known(gateway, cabinet.id, now_ms)
                 self._evidence.put(gateway, cabinet.id, about_want | about_permit, now_ms)
+
+    def holidays_end_ms(self, gateway: str) -> int | None:
+        """Return when the holidays end that a gateway's running calendar knows; None: it needs none, or is not ours."""
+        calendar = self._running.get(gateway)
+        if calendar is None or calendar.expanded is None:
+            return None
+        last = datetime.combine(date.fromisoformat(calendar.expanded.last), time(12), UTC)
+        return round(last.timestamp() * 1000)
 
     def next_wants(self, goals: Mapping[str, tuple[int, str]], rollout: Rollout) -> list[Wanted]:
         """Return the next want of each gateway; (version, hash) is what it is to run by."""

@@ -23,7 +23,7 @@ from collector.shell.control_requests import (
     VersionRequest,
     read_request,
 )
-from collector.shell.order_requests import OrderRequests
+from collector.shell.order_requests import OrderRequests, whole_gateways
 from collector.shell.refusal import Refused
 from collector.shell.want_desk import WantDesk
 from collector.shell.want_store import Rollout, Version
@@ -58,6 +58,7 @@ class WantRequests:
     def _publish(self, body: dict[str, Any], account: str) -> dict[str, Any]:
         request = read_request(body, PublishRequest)
         user = self._requests.user(account, "calendar", {"do": "publish", "reason": request.reason})
+        whole_gateways(request)
         again = self._desk.store.rollout_of_token(request.token)
         if again is not None:
             return self._rollout_told(again)
@@ -123,6 +124,7 @@ class WantRequests:
     def _rollback(self, body: dict[str, Any], account: str) -> dict[str, Any]:
         request = read_request(body, RollbackRequest)
         user = self._requests.user(account, "calendar", {"do": "rollback", "reason": request.reason})
+        whole_gateways(request)
         again = self._desk.store.rollout_of_token(request.token)
         if again is not None:
             return self._rollout_told(again)
@@ -217,6 +219,7 @@ class WantRequests:
                 "error_vi": reported.error_vi,
             },
             "held_in": held.get(gateway),
+            "holidays_end_ms": self._desk.holidays_end_ms(gateway),
         }
 
     def _versions(self, body: dict[str, Any], _account: str) -> dict[str, Any]:

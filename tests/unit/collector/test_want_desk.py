@@ -135,6 +135,26 @@ def test_holidays_leave_the_centre_as_dates_and_bad_calendars_do_not_leave(parts
     assert len(parts.wants) == 1
 
 
+def test_a_calendar_whose_holidays_run_out_is_told_before_they_do(parts: Parts) -> None:
+    parts.publish(TET)
+    parts.report("gw-1", parts.wants[-1][1])
+    assert parts.known("c-1")["want_ages"] == 0
+    parts.pass_time(438 * 86_400)
+    assert parts.known("c-1")["want_ages"] == 0
+    parts.pass_time(3 * 86_400)
+    assert parts.known("c-1")["want_ages"] == 1
+    parts.publish(TET)
+    parts.report("gw-1", parts.wants[-1][1])
+    assert parts.known("c-1")["want_ages"] == 0
+
+
+def test_a_calendar_is_for_whole_gateways(parts: Parts) -> None:
+    chosen: dict[str, Any] = {"cabinets": ["c-1"], "circuits": ["A"]}
+    assert parts.ask("plan", operation="calendar", **chosen)["error"] == "calendar_is_whole"
+    told = parts.ask("rollback", reason="x", fingerprint="0" * 16, token="ab" * 16, **chosen)
+    assert told["error"] == "calendar_is_whole"
+
+
 def test_what_a_gateway_has_not_answered_is_offered_again_after_a_restart_and_now_and_then(parts: Parts) -> None:
     parts.publish(cabinets=["c-1", "c-2"])
     parts.report("gw-1", parts.wants[0][1])
