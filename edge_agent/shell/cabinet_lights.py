@@ -31,6 +31,7 @@ from edge_agent.shell.want_desk import WantDesk
 
 LOCAL_LIFE_MS: Final = 60_000
 MAX_PLAN_DAYS: Final = 400
+PERMITS_FILE: Final = "permits.json"
 LOCAL_OPERATIONS: Final = frozenset({"override", "release", "permit", "read", "lamp_test"})
 _RANDOM = secrets.SystemRandom()
 
@@ -89,7 +90,7 @@ class CabinetLights:
             clock=clock,
             time=time,
             commands=commands,
-            record=LightRecord(journal),
+            record=LightRecord(journal, config.state_dir / PERMITS_FILE),
             reader=reader,
             sink=sink,
             start_wait_s=_RANDOM.uniform(0.0, wait_s),

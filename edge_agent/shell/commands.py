@@ -161,7 +161,9 @@ class CommandService:
     ) -> Result:
         async with self._turns[LIGHTS]:
             circuits = lights.circuits_of(command)
-            in_order = sequences(command, circuits)
+            in_order = tuple(f"circuit:{name}" for name in circuits)
+            if not isinstance(command.args, SetArguments):
+                in_order = sequences(command, circuits)
             situation, refusal = await self._situation(command, origin, in_order)
             verdict = refusal or admit(command, origin=origin, retained=retained, situation=situation)
             if verdict is not None and verdict.repeat is not None:

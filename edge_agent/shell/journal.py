@@ -35,6 +35,7 @@ class CommandJournal:
 
     Attributes:
         durable: Whether there is a file; without one nothing of the centre is carried out.
+        is_new: Whether it holds nothing of earlier runs: the first one, a damaged one, or none at all.
     """
 
     def __init__(self, file: Path) -> None:
@@ -45,12 +46,14 @@ class CommandJournal:
         """
         self._lock = threading.Lock()
         self.durable = True
+        self.is_new = not file.is_file()
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            self._database = _opened(file)
+            self._database, is_damaged = _opened(file)
+            self.is_new = self.is_new or is_damaged
         except (OSError, sqlite3.Error) as error:
             _log.exception("command journal cannot be opened", file=str(file), error=str(error))
-            self.durable = False
+            self.durable, self.is_new = False, True
             self._database = _open(":memory:")
 
     @contextmanager
@@ -156,10 +159,10 @@ def _essence(command: Command) -> Any:
     return {"op": command.op, "circuits": list(getattr(command.args, "circuits", ()))}
 
 
-def _opened(file: Path) -> sqlite3.Connection:
-    """Return the file's connection, after moving a damaged file aside."""
+def _opened(file: Path) -> tuple[sqlite3.Connection, bool]:
+    """Return the file's connection, and whether a damaged file was moved aside before."""
     try:
-        return _open(file)
+        return _open(file), False
     except sqlite3.OperationalError:
         # No right, no room, locked: the file itself is sound.
         raise
@@ -169,7 +172,7 @@ def _opened(file: Path) -> sqlite3.Connection:
         file.replace(damaged)
         for tail in ("-wal", "-shm"):
             file.with_name(file.name + tail).unlink(missing_ok=True)
-        return _open(file)
+        return _open(file), True
 
 
 def _open(file: Path | str) -> sqlite3.Connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
 from contract.command import CircuitResult, Command, OverrideArguments, Readback, SetArguments
@@ -11,7 +12,7 @@ from edge_agent.core.commands import Origin
 from edge_agent.core.lights.orders import Change, Standing, change_of
 from edge_agent.shell.clock import GatewayClock
 from edge_agent.shell.journal import LightsStep
-from edge_agent.shell.light_record import step_of
+from edge_agent.shell.light_record import LightRecord, step_of
 from edge_agent.shell.trusted_time import TrustedTime
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ LONGEST_REST_S: Final = 30.0
 class LightOrders:
     """Answers for the lights."""
 
-    def __init__(self, lights: Lights, *, clock: GatewayClock, time: TrustedTime) -> None:
+    def __init__(self, lights: Lights, *, record: LightRecord, clock: GatewayClock, time: TrustedTime) -> None:
         self._lights = lights
+        self._record = record
         self._machine = lights.machine
         self._clock = clock
         self._time = time
@@ -84,7 +86,17 @@ class LightOrders:
 
     def step(self, change: Change) -> LightsStep:
         """Return what puts a change on the disk."""
-        return step_of(change)
+        if not (change.permits or change.ended):
+            return step_of(change)
+        ended = {*change.ended}
+        permits = {name: one for name, one in self._lights.permits.items() if name not in ended}
+        permits |= {one.circuit: one for one in change.permits}
+
+        def step(database: sqlite3.Connection) -> None:
+            step_of(change)(database)
+            self._record.copy_permits(permits.values())
+
+        return step
 
     def take(self, change: Change, command_id: str) -> None:
         """Go by a change that is on the disk."""

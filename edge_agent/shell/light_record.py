@@ -5,9 +5,11 @@ It stands in the file of the commands, so that a command and what it changes rea
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields, replace
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -16,6 +18,7 @@ from edge_agent.core.lights.ledger import Ledger
 from edge_agent.core.lights.orders import Change
 from edge_agent.core.lights.tables import Override, Permit
 from edge_agent.shell.journal import CommandJournal, LightsStep
+from edge_agent.shell.whole_file import replace_whole
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS override(
@@ -56,18 +59,61 @@ class Kept:
 
 
 class LightRecord:
-    """The tables of the lights in the journal's file. Its methods block: call them in a thread."""
+    """The tables of the lights in the journal's file, and a copy of the permits beside it.
 
-    def __init__(self, journal: CommandJournal) -> None:
+    Its methods block: call them in a thread.
+    """
+
+    def __init__(self, journal: CommandJournal, permits_file: Path) -> None:
+        """Make the tables; a disk that refuses them darkens no street: then nothing of people can be kept."""
         self._journal = journal
-        with journal.transaction() as database:
-            database.executescript(_SCHEMA)
+        self._permits_file = permits_file
+        try:
+            with journal.transaction() as database:
+                database.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            _log.exception("lights cannot be kept on the disk", error=str(error))
 
     def load(self) -> Kept:
         """Return what the disk holds; what cannot be read is reported and counts as nothing.
 
-        A permit that cannot be read would light a street under somebody's hands, so it must never get here silently.
+        Where the file is new although there is a copy of permits, it was lost or damaged: then the copy holds, since a
+        permit that is forgotten lights a street under somebody's hands.
         """
+        kept = self._load()
+        if self._journal.is_new or kept is None:
+            permits = self._copied_permits()
+            kept = replace(kept or Kept(ledgers={}), permits=permits)
+            if permits:
+                _log.error("permits taken from their copy", circuits=[one.circuit for one in permits])
+                self._put_back(permits)
+        return kept
+
+    def copy_permits(self, permits: Iterable[Permit]) -> None:
+        """Write the permits that are in force a second time, outside the database."""
+        try:
+            replace_whole(self._permits_file, json.dumps([asdict(one) for one in permits], ensure_ascii=False))
+        except OSError as error:
+            _log.exception("no copy of the permits", file=str(self._permits_file), error=str(error))
+
+    def _put_back(self, permits: Iterable[Permit]) -> None:
+        try:
+            with self._journal.transaction() as database:
+                step_of(Change(circuits=(), permits=tuple(permits)))(database)
+        except sqlite3.Error as error:
+            _log.exception("permits not on the disk again", error=str(error))
+
+    def _copied_permits(self) -> tuple[Permit, ...]:
+        try:
+            rows = json.loads(self._permits_file.read_bytes())
+            return tuple(Permit(**row) for row in rows)
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValueError, TypeError) as error:
+            _log.exception("copy of the permits not usable", file=str(self._permits_file), error=str(error))
+            return ()
+
+    def _load(self) -> Kept | None:
         try:
             with self._journal.transaction() as database:
                 overrides = database.execute(_OVERRIDES).fetchall()
@@ -76,7 +122,7 @@ class LightRecord:
                 last = database.execute("SELECT now_ms, boot_id FROM last_run").fetchone() or (None, "")
         except sqlite3.Error as error:
             _log.exception("lights not read from the disk", error=str(error))
-            return Kept(ledgers={})
+            return None
         return Kept(
             overrides=tuple(
                 Override(**dict(zip(_names(Override), row, strict=True)) | {"is_named": bool(row[2])})

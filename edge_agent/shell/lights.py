@@ -129,7 +129,7 @@ class Lights:
         self._told: dict[str, Value] = {}
         self._told_s = self._told_slow_s = float("-inf")
         self._saved_s = self._started_s
-        commands.lights = LightOrders(self, clock=clock, time=time)
+        commands.lights = LightOrders(self, record=record, clock=clock, time=time)
 
     @property
     def background(self) -> Background | None:

@@ -124,7 +124,7 @@ class Street:
             clock=clock,
             time=self.time,
             commands=self.commands,
-            record=LightRecord(self.journal),
+            record=LightRecord(self.journal, folder / "permits.json"),
             reader=self.poller,
             sink=self._told,
             start_wait_s=start_wait_s,

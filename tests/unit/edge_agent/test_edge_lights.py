@@ -423,3 +423,57 @@ def test_a_device_that_answers_polls_but_refuses_writes_is_asked_ever_more_slowl
             writes += 1
             output.done(False, second + 0.5)
     assert writes < 12
+
+
+@pytest.mark.parametrize("damage", ["lost", "damaged"])
+def test_a_permit_outlives_the_database_of_commands(tmp_path: Path, clock: VirtualClock, damage: str) -> None:
+    wall(clock, "2026-11-23T20:00:00")
+    first = Street(tmp_path, clock, relays={"a": True})
+    first.run(60.0, (10.0, lambda: first.remote("permit", active=True, reason="relamping")))
+    file = tmp_path / "commands.db"
+    for tail in ("-wal", "-shm"):
+        file.with_name(file.name + tail).unlink(missing_ok=True)
+    if damage == "lost":
+        file.unlink()
+    else:
+        file.write_bytes(b"no database at all" * 400)
+    again = Street(tmp_path, clock, relays={"a": False})
+    again.run(60.0, (30.0, lambda: again.remote("permit", active=False, reason="done", number=2)))
+    assert [(round(at_s), value) for at_s, _, value in again.writes(since_s=1060.0)] == [(0, False), (30, True)]
+    third = Street(tmp_path, clock, relays={"a": True})
+    assert third.lights.permits == {}
+    third.journal.close()
+
+
+def test_a_disk_that_takes_no_tables_darkens_no_street(
+    tmp_path: Path, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.shell.light_record._SCHEMA", "CREATE TABLE override(")
+    street = Street(tmp_path, clock)
+    street.run(120, (10.0, lambda: street.override(100)))
+    assert (street.results[-1].state, street.results[-1].reason) == (ResultState.REJECTED, "cannot_be_kept")
+    assert rounded(street) == [(60, True)]
+
+
+def test_what_is_stale_replayed_retained_or_forged_switches_nothing_and_says_why(street: Street) -> None:
+    reasons: list[str] = []
+
+    async def ask() -> None:
+        until_ms = street.clock.wall_ms() + 3_600_000
+        older = street.made("override", number=1, level=100, until=until_ms, reason="x")
+        newer = street.made("release", number=2)
+        for made, retained in (
+            (older, True),
+            (older.model_copy(update={"mac": "0" * 64}), False),
+            (older.model_copy(update={"args": older.args.model_copy(update={"level": 0})}), False)(newer, False),
+            (older, False),
+            (street.made("override", number=3, level=100, until=until_ms, reason="x", life_ms=-1), False),
+        ):
+            reasons.append((await street.commands.submit(made, Origin.CENTRE, retained=retained)).reason)
+        replayed = await street.commands.submit(newer, Origin.CENTRE, retained=False)
+        assert replayed.state is ResultState.DONE
+
+    street.run(30, (10.0, ask))
+    assert reasons == ["retained", "bad_signature", "bad_signature", "", "older_than_last_accepted", "past_not_after"]
+    assert street.writes() == []
+    assert street.commands.counters["command_repeated"] == 1
