@@ -465,7 +465,8 @@ def test_what_is_stale_replayed_retained_or_forged_switches_nothing_and_says_why
         for made, retained in (
             (older, True),
             (older.model_copy(update={"mac": "0" * 64}), False),
-            (older.model_copy(update={"args": older.args.model_copy(update={"level": 0})}), False)(newer, False),
+            (older.model_copy(update={"args": older.args.model_copy(update={"level": 0})}), False),
+            (newer, False),
             (older, False),
             (street.made("override", number=3, level=100, until=until_ms, reason="x", life_ms=-1), False),
         ):
