@@ -107,6 +107,10 @@ REFUSALS: Final = Texts(
         "why_until_has_passed": ("its end has passed", "đã quá giờ kết thúc"),
         "why_cannot_be_kept": ("the gateway cannot write it down", "gateway không ghi lại được"),
         "why_use_override": ("this point is a circuit of the lights", "điểm này là một mạch đèn"),
+        "why_cannot_be_sent": (
+            "too many circuits, or names that the gateway cannot have",
+            "quá nhiều mạch, hoặc tên mạch gateway không thể có",
+        ),
         "why_no_supply": ("the cabinet has no mains", "tủ mất điện lưới"),
         "why_not_proved": (
             "switched, but nothing there could prove it",

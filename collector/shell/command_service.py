@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
+from pydantic import ValidationError
 
 from collector.core.order_book import Answer, AnswerState, Order, OrderBook, Sending
 from collector.core.order_id import OrderIds
@@ -268,6 +269,11 @@ class CommandService:
             if not self._trouble:
                 _log.error("orders cannot be kept", error=str(error))
             self._trouble = self._failed = f"commands.db: {error}"
+        except Exception as error:  # noqa: BLE001 - other orders and other gateways depend on the rest of the pass
+            self._metrics.add("handler_errors")
+            if not self._trouble:
+                _log.exception("part of a pass failed")
+            self._trouble = self._failed = f"defect: {error!r}"[:300]
 
     def _answer(self, request: _Request) -> None:
         if request.given_up:
@@ -379,13 +385,26 @@ class CommandService:
                     sending.answer.changed_ms = now_ms
                     changed.setdefault(sending.order.id, []).append(sending.answer)
                 continue
-            messages.append(signed_command(sending, key, self._root))
+            try:
+                messages.append(signed_command(sending, key, self._root))
+            except ValidationError as error:
+                # More circuits than a command may name, or names that no gateway can have: it would never go out.
+                _log.error(
+                    "order cannot be sent", id=sending.order.id, gateway=sending.answer.gateway, error=str(error)
+                )
+                sending.answer.state, sending.answer.reason = AnswerState.REJECTED, "cannot_be_sent"
+                sending.answer.changed_ms = now_ms
+                changed.setdefault(sending.order.id, []).append(sending.answer)
+                continue
             self.book.sent(sending, now_ms)
             changed.setdefault(sending.order.id, []).append(sending.answer)
         # Before it goes out: after a crash in between, an answer to it must not look like a forged one.
-        self.store.save_answers(changed)
+        ended = [(sending.order, sending.answer) for sending in due if sending.answer.ended]
+        self.store.save_answers(changed, [self._ended_entry(order.id, answer, now_ms) for order, answer in ended])
         for topic, payload in messages:
             self._publish(topic, payload)
+        for order, answer in ended:
+            self._told(order, answer)
         self._metrics.add("commands_sent", len(messages))
 
     def _end_orders(self) -> None:

@@ -211,6 +211,7 @@ def test_a_key_that_goes_missing_ends_the_order_there(parts: Parts) -> None:
     (parts.folder / "keys" / "gw-1.key").write_bytes(b"short")
     parts.online("gw-1")
     assert parts.progress(order) == {"gw-1": ("rejected", "no_key")}
+    assert parts.ask("audit")["entries"][0]["facts"]["reason"] == "no_key"
     assert parts.sent == []
 
 
@@ -291,3 +292,32 @@ def test_a_closed_permit_and_a_silent_gateway_are_not_asked_again(parts: Parts) 
     say(parts, "gw-1", permit=False)
     parts.pass_time(1)
     assert parts.sent == []
+
+
+def test_an_order_that_no_command_can_carry_ends_and_holds_up_no_other(tmp_path: Path) -> None:
+    named = tuple(
+        {"id": f"k{n}", "lamp_type": "led", "lamps": 1, "lamp_power_w": 90.0, "phases": [1], "power": ["p1"]}
+        for n in range(20)
+    )
+    together = [
+        cabinet(number, gateway="gw", circuits=[{**one, "gateway_circuit": f"{number}-{one['id']}"} for one in named])
+        for number in (1, 2)
+    ]
+    parts = Parts(tmp_path, city(*together, cabinet(3, gateway="gw"), cabinet(4)))
+    parts.online("gw")
+    parts.online("gw-4")
+    order = parts.order(cabinets=["c-1", "c-2", "c-4"])["order"]
+    assert parts.progress(order) == {"gw": ("rejected", "cannot_be_sent"), "gw-4": ("sent", "")}
+    parts.close()
+
+
+def test_a_defect_of_one_part_is_told_and_leaves_the_others_running(parts: Parts) -> None:
+    def broken(_now_ms: int) -> None:
+        raise ZeroDivisionError
+
+    parts.service.each_pass(broken)
+    parts.online("gw-1")
+    assert "order" in parts.order(cabinets=["c-1"])
+    assert len(parts.sent) == 1
+    assert parts.service.trouble.startswith("defect: ZeroDivisionError")
+    assert parts.metrics.value("handler_errors") > 0
