@@ -11,7 +11,7 @@ from typing import Final
 
 from contract.lights.document import DEFAULT_PROGRAM, Calendar, Rule
 from contract.lights.holiday_dates import expand
-from contract.lights.moments import DAY_S, Moment, Period, Program
+from contract.lights.moments import Moment, Period, Program
 from contract.lights.sun import Dark, dark_of
 from contract.lights.sun_table import SunTable
 from contract.lights.wall_time import Located, wall_ms
@@ -217,9 +217,6 @@ def _edge(
     None where it needs the dark and the sun stays up.
     """
     if moment.wall_s is not None:
-        # The end of the day is the noon of the next one: summer time may change between them.
-        if moment.wall_s == DAY_S:
-            return wall_ms(where.timezone, day + timedelta(days=1), 0), None
         return wall_ms(where.timezone, day, moment.wall_s), None
     if dark is None or moment.sun is None:
         return None, None

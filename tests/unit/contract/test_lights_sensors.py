@@ -64,6 +64,13 @@ def test_a_morning_ends_by_the_photocell_with_the_level_of_its_last_hours() -> N
     assert morning(30, DARK) == (0, None, "program")
 
 
+def test_the_photocell_moves_the_ends_of_periods_that_touch_and_are_alike() -> None:
+    joined = calendar({"on": "sunset", "off": "22:00"}, {"on": "22:00", "off": "sunrise"})
+    assert now(-20, DARK, joined).reason == "photocell"
+    assert resolve(joined, PLEIKU, SUNRISE_MS + 20 * MINUTE, DARK).reason == "photocell"
+    assert resolve(joined, PLEIKU, SUNRISE_MS - 20 * MINUTE, BRIGHT).level == 0
+
+
 @pytest.mark.parametrize("sensors", [DARK, BRIGHT])
 def test_the_photocell_moves_nothing_else(sensors: Sensors) -> None:
     fixed = calendar({"on": "17:30", "off": "05:00"})

@@ -123,6 +123,13 @@ def test_polar_summer_is_off_and_polar_night_is_on() -> None:
     assert datetime.fromtimestamp(leaves_night / 1000, UTC).strftime("%Y-%m") == "2027-01"
 
 
+def test_minutes_around_an_event_that_stays_away_open_no_gap_in_the_polar_night() -> None:
+    shorter = schedule(("sunset+20", "sunrise-20"))
+    begins_ms = at(TROMSO, "2026-12-08T00:00:00")
+    assert next_change_ms(shorter, TROMSO, begins_ms) == next_change_ms(shorter, TROMSO, begins_ms + 10 * 86_400_000)
+    assert all(lamps_due(shorter, TROMSO, begins_ms + minute * 60_000) for minute in range(0, 10 * 1440, 5))
+
+
 def test_polar_summer_leaves_even_a_bounded_sunset_off() -> None:
     bounded = schedule(({"at": "sunset", "not_after": "22:00"}, "23:30"))
     assert periods_of(bounded, TROMSO, date(2026, 6, 15)) == ()
