@@ -7,7 +7,7 @@ import functools
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from collector.core.order_book import Answer, AnswerState, Order, OrderBook, Sending
 from collector.core.order_id import OrderIds
 from collector.core.token_bucket import TokenBucket
+from collector.shell.command_answers import CommandAnswers, ended_entry
 from collector.shell.command_keys import CommandKeys
 from collector.shell.command_message import signed_command
 from collector.shell.command_store import AuditEntry, CommandStore
@@ -87,6 +88,7 @@ class CommandService:
         self.events = events
         self.book = OrderBook(store.open_orders())
         self.now_ms = now_ms
+        self._answers = CommandAnswers(book=self.book, store=store, events=events, metrics=metrics, now_ms=now_ms)
         self._ids = OrderIds(store.newest_id())
         self._random_bits = random_bits
         self._metrics = metrics
@@ -95,7 +97,6 @@ class CommandService:
         self._publish = publish
         self._handlers: dict[str, Handler] = {}
         self._passes: list[Callable[[int], None]] = []
-        self._answered: list[Callable[[Order, Answer], None]] = []
         self._ready = threading.Condition()
         self._onlines: collections.OrderedDict[str, str | None] = collections.OrderedDict()
         self._results: collections.deque[tuple[str, Result]] = collections.deque()
@@ -188,7 +189,7 @@ class CommandService:
 
     def each_answer(self, hear: Callable[[Order, Answer], None]) -> None:
         """Let something be done whenever a gateway's part of an order has changed by its word, or by our giving up."""
-        self._answered.append(hear)
+        self._answers.heard_by.append(hear)
 
     def start(self) -> None:
         """Begin."""
@@ -226,7 +227,7 @@ class CommandService:
             self.book.presence(gateway, nonce)
         for call in others.values():
             self._guarded(call)
-        self._guarded(lambda: self._take_results(results))
+        self._guarded(lambda: self._answers.take(results))
         for request in requests:
             self._answer(request)
         now_ms = self.now_ms()
@@ -295,61 +296,6 @@ class CommandService:
         finally:
             request.done.set()
 
-    def _take_results(self, results: Any) -> None:
-        changed: dict[str, list[Answer]] = {}
-        entries: list[AuditEntry] = []
-        now_ms = self.now_ms()
-        for gateway, result in results:
-            told = self.book.result(gateway, result, now_ms)
-            if isinstance(told, str):
-                self._odd(gateway, result, told)
-            elif told is not None:
-                changed.setdefault(result.id, []).append(told)
-                if told.ended:
-                    entries.append(self._ended_entry(result.id, told, now_ms))
-        if not changed:
-            return
-        self.store.save_answers(changed, entries)
-        for order_id, answers in changed.items():
-            order = self.book.order(order_id)
-            if order is not None:
-                for answer in answers:
-                    self._told(order, answer)
-
-    def _odd(self, gateway: str, result: Result, told: str) -> None:
-        if told == "unknown_id" and self._is_late(gateway, result):
-            return
-        self._metrics.add("command_results_odd")
-        self.events.note("reading_forged", gateway=gateway, reason=told, detail=f"{result.id} {result.state}")
-        _log.warning("result of no command of ours", gateway=gateway, id=result.id, reason=told)
-
-    def _is_late(self, gateway: str, result: Result) -> bool:
-        """Whether it is the repeated end of an order that is on record; a late one after we gave up is kept."""
-        order = self.store.order(result.id)
-        answer = order.answers.get(gateway) if order else None
-        if answer is None or answer.sent == 0:
-            return False
-        if answer.state is AnswerState.UNKNOWN and result.state != "accepted":
-            answer.state, answer.reason = AnswerState(result.state.value), result.reason
-            answer.changed_ms = self.now_ms()
-            self.store.save_answers({result.id: [answer]}, [self._ended_entry(result.id, answer, answer.changed_ms)])
-            return True
-        return result.state.value in {answer.state.value, "accepted"}
-
-    def _told(self, order: Order, answer: Answer) -> None:
-        """Tell analysts of an end, and everybody else of a change."""
-        if answer.ended:
-            is_refused = answer.state is AnswerState.REJECTED
-            self.events.note(
-                "cmd_reject" if is_refused else "cmd_result",
-                gateway=answer.gateway,
-                reason=answer.reason or str(answer.state),
-                user=order.by,
-                detail=f"{order.op} {order.id} {answer.state}",
-            )
-        for hear in self._answered:
-            hear(order, answer)
-
     def _give_up(self, now_ms: int) -> None:
         given_up = {id(answer) for answer in self.book.tick(now_ms)}
         if not given_up:
@@ -359,13 +305,13 @@ class CommandService:
             answers = [answer for answer in order.answers.values() if id(answer) in given_up]
             if answers:
                 changed[order.id] = answers
-        entries = [self._ended_entry(name, answer, now_ms) for name, answers in changed.items() for answer in answers]
+        entries = [ended_entry(name, answer, now_ms) for name, answers in changed.items() for answer in answers]
         self.store.save_answers(changed, entries)
         for name, answers in changed.items():
             order_of = self.book.order(name)
             if order_of is not None:
                 for answer in answers:
-                    self._told(order_of, answer)
+                    self._answers.told(order_of, answer)
 
     def _send(self, now_ms: int) -> None:
         due: list[Sending] = []
@@ -400,11 +346,11 @@ class CommandService:
             changed.setdefault(sending.order.id, []).append(sending.answer)
         # Before it goes out: after a crash in between, an answer to it must not look like a forged one.
         ended = [(sending.order, sending.answer) for sending in due if sending.answer.ended]
-        self.store.save_answers(changed, [self._ended_entry(order.id, answer, now_ms) for order, answer in ended])
+        self.store.save_answers(changed, [ended_entry(order.id, answer, now_ms) for order, answer in ended])
         for topic, payload in messages:
             self._publish(topic, payload)
         for order, answer in ended:
-            self._told(order, answer)
+            self._answers.told(order, answer)
         self._metrics.add("commands_sent", len(messages))
 
     def _end_orders(self) -> None:
@@ -414,13 +360,3 @@ class CommandService:
             for order in ended:
                 counts = {str(state): count for state, count in order.counts().items() if count}
                 _log.info("order ended", id=order.id, op=order.op, by=order.by, **counts)
-
-    def _ended_entry(self, order_id: str, answer: Answer, now_ms: int) -> AuditEntry:
-        facts: Mapping[str, Any] = {
-            "order": order_id,
-            "gateway": answer.gateway,
-            "state": str(answer.state),
-            "reason": answer.reason,
-            "outcome": answer.outcome,
-        }
-        return AuditEntry(at_ms=now_ms, user="", account="", action="answered", facts=facts)

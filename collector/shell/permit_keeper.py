@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
@@ -57,13 +58,18 @@ class PermitKeeper:
         return f"{permit.by} · {until:%d/%m %H:%M} · {permit.reason}"[:200]
 
     def _hear(self, order: Order, answer: Answer) -> None:
-        if order.op != "permit" or answer.state in NOT_IN_FORCE:
+        if order.op != "permit":
             return
         places = [(answer.gateway, cabinet) for cabinet in answer.cabinets]
+        if answer.state in NOT_IN_FORCE:
+            # Known only now, after it was taken to be in force for want of an answer.
+            refused = [
+                place for place in places if place in self._permits and self._permits[place].order_id == order.id
+            ]
+            self._close(refused)
+            return
         if not order.arguments["active"]:
-            self._service.store.close_permits(places)
-            for place in places:
-                self._permits.pop(place, None)
+            self._close(places)
             return
         permits = [
             Permit(
@@ -79,6 +85,13 @@ class PermitKeeper:
         ]
         self._service.store.open_permits(permits)
         self._permits |= {(permit.gateway, permit.cabinet): permit for permit in permits}
+
+    def _close(self, places: Iterable[tuple[str, str]]) -> None:
+        closed = [place for place in places if place in self._permits]
+        if closed:
+            self._service.store.close_permits(closed)
+        for place in closed:
+            del self._permits[place]
 
     def _look(self, now_ms: int) -> None:
         under_way = {

@@ -321,3 +321,15 @@ def test_a_defect_of_one_part_is_told_and_leaves_the_others_running(parts: Parts
     assert len(parts.sent) == 1
     assert parts.service.trouble.startswith("defect: ZeroDivisionError")
     assert parts.metrics.value("handler_errors") > 0
+
+
+def test_a_late_answer_corrects_what_was_given_up(parts: Parts) -> None:
+    parts.online("gw-1")
+    order = parts.order(op="permit", cabinets=["c-1"], active=True, reason="joint")["order"]
+    parts.pass_time(600 + GRACE_MS / 1000 + 1)
+    assert parts.progress(order)["gw-1"] == ("unknown", "no_answer")
+    assert parts.ask("status", cabinets=["c-1"])["cabinets"][0]["permit"]["by"] == "huong"
+    parts.result("gw-1", order, REJECTED, "no_such_circuit")
+    assert parts.progress(order)["gw-1"] == ("rejected", "no_such_circuit")
+    assert parts.ask("status", cabinets=["c-1"])["cabinets"][0]["permit"] is None
+    assert not [reason for event, reason in parts.events() if event == "reading_forged"]
