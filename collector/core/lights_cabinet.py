@@ -275,25 +275,35 @@ class CabinetLights:
                 counted = view.state(key) if key.startswith(_COUNTERS) else None
                 if counted is not None and view.samples[f"{CONTROL}/{key}"][1] == at_ms:
                     ledger.note_counter(key, at_ms, counted)
+        minute = at_ms // 60_000
+        if block.device == CONTROL or minute != view.noted_minute:
+            # Between two words of the gateway a minute is a minute, however often its meter is read.
+            view.noted_minute = minute
+            self._enter_states(view, ledger, at_ms)
+        self._enter_light(view, block, ledger, at_ms)
+
+    def _enter_states(self, view: CabinetView, ledger: DayLedger, at_ms: int) -> None:
         for circuit in self.cabinet.circuits:
             closed, wanted = view.closed(circuit), view.wanted(circuit)
             if closed is not None:
                 ledger.note(ledger.closed, circuit.id, at_ms, closed)
             if wanted is not None:
                 ledger.note(ledger.wanted, circuit.id, at_ms, wanted)
-        self._enter_light(view, block, ledger, at_ms)
 
     def _enter_light(self, view: CabinetView, block: Block, ledger: DayLedger, at_ms: int) -> None:
+        is_dark = view.has_mains() is False
+        if not is_dark and block.device not in self.meters:
+            return
         for group in self.groups:
             wanted = {each.id: view.wanted(each) for each in group.circuits}
             planned = self._planned(at_ms) if None in wanted.values() else frozenset()
             due = frozenset(name for name, on in wanted.items() if (name in planned if on is None else on))
             if not due:
                 continue
-            if view.has_mains() is False:
+            if is_dark:
                 # The meter dies with the mains: the input is all that says how dark it is.
                 ledger.note(ledger.lit, group.name, at_ms, value=False)
-            elif block.device in self.meters and _measures(group, block.device):
+            elif _measures(group, block.device):
                 power = view.power(group)
                 if power is not None:
                     expected_w = self.watches[group.name].expected_w(due, view.dim(group), power.x)

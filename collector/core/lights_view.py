@@ -45,11 +45,13 @@ class CabinetView:
     Attributes:
         samples: `device/key` to (value, event time).
         at_ms: Event time of the newest.
+        noted_minute: The minute (since 1970 UTC) whose states were last written down.
     """
 
     cabinet: Cabinet
     samples: dict[str, tuple[Value, int]] = field(default_factory=dict)
     at_ms: int = 0
+    noted_minute: int = -1
 
     def take(self, block: Block, at_ms: int, wanted: Callable[[str], bool]) -> None:
         """Take the readings of a block that matter; what is not usable leaves the older value, which grows stale."""
