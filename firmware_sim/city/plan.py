@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final, Literal, TypedDict
 
 from firmware_sim.city.names import INNER_WARDS, Names
 
@@ -158,6 +158,21 @@ def shared_out(total: int, weights: Sequence[float], least: int = 0) -> list[int
     return [least + share for share in shares]
 
 
+class _Spot(TypedDict):
+    street: str
+    ward: str
+    latitude: float
+    longitude: float
+    crew: str
+    seed: int
+
+
+class _Lamps(TypedDict, total=False):
+    contactors: tuple[tuple[int, int, int], ...]
+    lamp_power_w: int
+    reporting: bool
+
+
 class _Planner:
     def __init__(self, numbers: Numbers, seed: int, known: Names) -> None:
         self.numbers = numbers
@@ -192,7 +207,7 @@ class _Planner:
         bearing = self.draw.uniform(0.0, math.pi)
         return _Street(self.names.street(index), ward, latitude, longitude, bearing, power_w)
 
-    def _at(self, street: _Street, place: int) -> dict[str, object]:
+    def _at(self, street: _Street, place: int) -> _Spot:
         latitude, longitude = self._moved(
             street.latitude, street.longitude, 300.0 * place + self.draw.uniform(0.0, 100.0), street.bearing
         )
@@ -228,7 +243,7 @@ class _Planner:
                     contactors=whole if is_whole else single,
                     lamp_power_w=street.lamp_power_w,
                     tags=self._tags(street),
-                    **self._at(street, on_street[:number].count(street_number) - 1),  # type: ignore[arg-type]  # by key
+                    **self._at(street, on_street[:number].count(street_number) - 1),
                 )
             )
         return sites
@@ -243,7 +258,7 @@ class _Planner:
         lamps = shared_out(self.numbers.alley_lamps, [1.0] * self.numbers.alley_cabinets)
         for number, its_lamps in enumerate(lamps, start=1):
             reports = number % REPORTING_EVERY == 1
-            facts: dict[str, object] = {
+            facts: _Lamps = {
                 "contactors": ((its_lamps, 0, 0),),
                 "lamp_power_w": 60 if reports else 40,
                 "reporting": reports,
@@ -256,13 +271,12 @@ class _Planner:
         sites += [self._other(one, "w", number, warnings, {}) for number, one in enumerate(classes, start=1)]
         return sites
 
-    def _other(self, post_class: PostClass, letter: str, number: int, count: int, facts: dict[str, object]) -> Site:
+    def _other(self, post_class: PostClass, letter: str, number: int, count: int, facts: _Lamps) -> Site:
         name = f"{number:0{max(2, len(str(count)))}}"
-        facts = {**facts, **self._at(self.draw.choice(self.streets), self.draw.randrange(4))}
+        spot = self._at(self.draw.choice(self.streets), self.draw.randrange(4))
         return Site(
-            id=f"{letter}-{name}", gateway=f"gw-{letter}{name}", post_class=post_class, number=number,
-            **facts,  # type: ignore[arg-type]  # by key
-        )  # fmt: skip
+            id=f"{letter}-{name}", gateway=f"gw-{letter}{name}", post_class=post_class, number=number, **facts, **spot
+        )
 
 
 def _fed(sites: list[Site], lighting: int) -> tuple[list[Site], int]:
