@@ -30,7 +30,7 @@ from collector.cli.setup import load_config
 from collector.cli.table import print_table, printable
 from collector.core.lights_chart import chart
 from collector.core.lights_report import Report, Standing, Sums, csv_rows, month_report, standing_of
-from collector.shell.lights_store import LightsStore, read_nights
+from collector.shell.lights_store import FILE_NAME, LightsStore, read_nights
 from config.city import Cabinet, City
 from config.errors import ConfigErrors
 from config.language import process_language
@@ -118,7 +118,8 @@ def relamp(cabinet: str, circuits: tuple[str, ...], by: str, config_file: Path) 
     if unknown or not names:
         there = ", ".join(names) or TEXTS.text("none")
         raise Failure(TEXTS.text("no_circuit", name=printable(", ".join(unknown)), names=there))
-    if not config.state_dir.is_dir():
+    if not (config.state_dir / FILE_NAME).is_file():
+        # Made here it would belong to whoever asks, and not to the collector.
         raise Failure(TEXTS.text("never_ran", path=config.state_dir))
     try:
         store = LightsStore(config.state_dir)

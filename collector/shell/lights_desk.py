@@ -17,7 +17,7 @@ from collector.core.received import Received
 from collector.core.rows import Row
 from collector.shell.alarm_desk import Schedules
 from collector.shell.desk import Desk
-from collector.shell.lights_store import LightsStore
+from collector.shell.lights_store import open_lights_store
 from collector.shell.metrics import Metrics
 from collector.shell.own_evidence import OwnEvidence
 from collector.shell.store_queue import Pending
@@ -97,7 +97,7 @@ class LightsDesk:
         """
         self._inner, self._evidence, self._put, self._metrics, self._now_ms = inner, evidence, put, metrics, now_ms
         self._city = {cabinet.id: cabinet for cabinet in city.cabinets}
-        self._store = LightsStore(state_dir)
+        self._store = open_lights_store(state_dir)
         self._engine = LightsEngine(city, Surroundings(plans.plan, plans.sun_degrees, self._shelf))
         self._looked_ms = self._pruned_ms = 0
         for name, body in self._store.states().items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import orjson
+import structlog
 
 from collector.core.lights_cabinet import KEPT_DAYS
 from collector.core.lights_engine import Saved
@@ -21,6 +23,7 @@ FILE_NAME: Final = "lights.db"
 SUMMARY_DAYS: Final = 1100
 """Three years of nights; their minutes are kept for as long as history may complete them."""
 MAX_RELAMPINGS: Final = 10_000
+_log = structlog.get_logger("lights")
 _SCHEMA: Final = """
     CREATE TABLE IF NOT EXISTS cabinet (name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS night (
@@ -149,6 +152,33 @@ class LightsStore:
             except BaseException:
                 self._database.execute("ROLLBACK")
                 raise
+
+
+def open_lights_store(state_dir: Path) -> LightsStore:
+    """Open the file, or set it aside if it is damaged: bases are learned again in a week, alarms cannot wait.
+
+    Raises:
+        sqlite3.OperationalError, OSError: The folder or its disk cannot be used.
+    """
+    try:
+        store = LightsStore(state_dir)
+        try:
+            store.states()
+            store.relampings()
+            store.day("", "")
+        except BaseException:
+            store.close()
+            raise
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        aside = next(name for n in itertools.count(1) if not (name := state_dir / f"{FILE_NAME}.damaged-{n}").exists())
+        for tail in ("-wal", "-shm"):
+            (state_dir / f"{FILE_NAME}{tail}").unlink(missing_ok=True)
+        (state_dir / FILE_NAME).replace(aside)
+        _log.error("what was learned of the lights is damaged and set aside", file=str(aside), error=str(error))
+        return LightsStore(state_dir)
+    return store
 
 
 @dataclass(frozen=True, slots=True)

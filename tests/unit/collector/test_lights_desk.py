@@ -211,6 +211,15 @@ def test_a_state_that_cannot_be_read_begins_anew(tmp_path: Path) -> None:
     rig.desk.close()
 
 
+def test_a_damaged_file_is_set_aside(tmp_path: Path) -> None:
+    (tmp_path / "lights.db").write_bytes(b"this is no database" * 500)
+    rig = Rig(tmp_path)
+    rig.run(Gateway(missing=0.0), NOON_S, NOON_S + 600)
+    rig.desk.close()
+    assert (tmp_path / "lights.db.damaged-1").stat().st_size == 9500
+    assert list(read_nights(tmp_path, date(2027, 1, 1), date(2027, 1, 2)).nights) == [CABINET]
+
+
 def test_logged_relamping_is_taken_once_and_clears_what_was_out(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     gateway = Gateway(step_s=300, missing=0.0, noise=0.002)

@@ -223,6 +223,10 @@ def test_relamp_is_written_down_once_for_circuits_that_there_are(
 ) -> None:
     monkeypatch.setenv("LAMPLIGHTER_LANG", "en")
     common = ["--by", "huong", "--config", str(config)]
+    shown = CliRunner().invoke(relamp, ["--cabinet", CABINET, *common])
+    assert "no collector has watched lights" in shown.output
+    assert list(tmp_path.glob("lights.db*")) == []
+    LightsStore(tmp_path).close()
     shown = CliRunner().invoke(relamp, ["--cabinet", CABINET, "--circuit", "B", *common])
     assert shown.exit_code == 0, shown.output
     store = LightsStore(tmp_path)
