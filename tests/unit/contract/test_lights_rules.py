@@ -91,6 +91,12 @@ def test_a_weekday_is_counted_from_either_end_of_its_month(nth: int, expected: l
     assert days_of({"nth_weekday": [{"nth": nth, "weekday": "sun", "months": [3, 10]}]}, days=365) == expected
 
 
+def test_the_end_of_a_month_is_that_of_its_own_length() -> None:
+    last = {"nth_weekday": [{"nth": -1, "weekday": "sat", "months": [2, 4]}]}
+    assert days_of(last, days=365) == ["2026-02-28", "2026-04-25"]
+    assert days_of(last, date(2028, 2, 1), 40) == ["2028-02-26"]
+
+
 def test_every_key_must_hold_and_in_it_one_entry() -> None:
     held = days_of({"yearly": ["05-16..06-30", "12-24"], "weekdays": ["mon", "thu"]}, days=365)
     assert held[0] == "2026-05-18"

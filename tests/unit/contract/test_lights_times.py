@@ -8,7 +8,7 @@ import pytest
 
 from config.errors import ConfigErrors
 from config.loader import load_text
-from contract.lights import Calendar, lamps_due, next_change_ms, plan
+from contract.lights import Calendar, lamps_due, next_change_ms, plan, resolve
 from contract.state import Place
 
 PLEIKU = Place(latitude=13.983, longitude=108.0, timezone="Asia/Ho_Chi_Minh")
@@ -128,6 +128,23 @@ def test_minutes_around_an_event_that_stays_away_open_no_gap_in_the_polar_night(
     begins_ms = at(TROMSO, "2026-12-08T00:00:00")
     assert next_change_ms(shorter, TROMSO, begins_ms) == next_change_ms(shorter, TROMSO, begins_ms + 10 * 86_400_000)
     assert all(lamps_due(shorter, TROMSO, begins_ms + minute * 60_000) for minute in range(0, 10 * 1440, 5))
+
+
+def test_another_program_with_the_same_light_is_no_change_of_the_lamps() -> None:
+    night = [{"on": "sunset", "off": "sunrise"}]
+    two = Calendar.model_validate(
+        {
+            "programs": [{"id": "a", "periods": night}, {"id": "b", "periods": night}],
+            "rules": [{"id": "even", "program": "a", "when": {"weekdays": ["mon", "wed", "fri", "sun"]}}],
+            "default": "b",
+        }
+    )
+    begins_ms = at(TROMSO, "2026-12-08T10:00:00")
+    assert next_change_ms(two, TROMSO, begins_ms) == next_change_ms(DUSK_TO_DAWN, TROMSO, begins_ms)
+    told = resolve(two, TROMSO, begins_ms)
+    assert told.until_ms is not None
+    assert told.until_ms - begins_ms < 86_400_000
+    assert resolve(two, TROMSO, told.until_ms).program != told.program
 
 
 def test_polar_summer_leaves_even_a_bounded_sunset_off() -> None:
