@@ -209,6 +209,7 @@ def test_a_table_holds_its_days_and_refuses_what_cannot_be() -> None:
     table = sun_table(TROMSO, date(2026, 5, 1), 60)
     assert table.covers(date(2026, 6, 29))
     assert not table.covers(date(2026, 6, 30))
+    assert not table.covers(date(2026, 4, 30))
     assert table.dark_of(date(2026, 6, 15)) is None
     with pytest.raises(IndexError):
         table.dark_of(date(2026, 6, 30))
@@ -218,8 +219,8 @@ def test_a_table_holds_its_days_and_refuses_what_cannot_be() -> None:
             SunTable.model_validate(data | {"rows": rows})
 
 
-def test_past_the_end_of_its_table_the_sun_is_computed() -> None:
-    short = sun_table(PLEIKU, DAY, 3)
+def test_before_and_past_its_table_the_sun_is_computed() -> None:
+    short = sun_table(PLEIKU, date(2026, 11, 30), 3)
     assert plan(NIGHT, PLEIKU, DAY, 20, sun=short) == plan(NIGHT, PLEIKU, DAY, 20)
 
 
