@@ -17,6 +17,7 @@ from collector.core.lights_cells import Cell, CellWriter
 from collector.core.lights_cycling import CyclingWatch
 from collector.core.lights_inventory import Group
 from collector.core.lights_model import Expected, Exponent, GroupModel
+from collector.core.lights_out import CYCLING_CELLS, OUT_LAMPS, SIGMAS, Judged, LampsOut, run_of_lost
 
 CELL_MS: Final = 300_000
 WARM_UP_MS: Final = 900_000
@@ -25,14 +26,6 @@ HOLE_MS: Final = 600_000
 """After so long without a sample nobody knows whether the lamps went out in between."""
 DARK_SHARE: Final = 0.05
 """Below this share of the nameplate nothing burns."""
-OUT_LAMPS: Final = 0.7
-SIGMAS: Final = 3.0
-OUT_CELLS: Final = 3
-"""15 minutes."""
-CYCLING_CELLS: Final = 12
-"""While a lamp cycles, what is out must stay out for an hour: a hot lamp may need long to strike again."""
-HOUR_BLOCKS: Final = 4
-LEAST_SAMPLES: Final = 3
 RECOVERED_SHARE: Final = 0.2
 RECOVERED_NIGHTS: Final = 2
 LEAST_NIGHT_CELLS: Final = 6
@@ -51,44 +44,6 @@ def state_name(lit: Iterable[str], dim: int | None) -> str:
     circuits = ",".join(sorted(lit))
     steps = 20 if dim is None else max(1, round(dim / 5))
     return f"{circuits}@{5 * steps}" if circuits and steps < 20 else circuits
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One cell against what was expected of it.
-
-    Attributes:
-        lost: Missing power as a number of the group's smallest lamps; negative: more power than expected.
-        cell_sd: Its own noise, in lamps.
-        common_sd: What it shares with its neighbours, in lamps.
-        watts: Missing power in W.
-    """
-
-    start_ms: int
-    lost: float
-    cell_sd: float
-    common_sd: float
-    watts: float
-    samples: int
-
-
-@dataclass(slots=True)
-class LampsOut:
-    """The finding that lamps are out.
-
-    Attributes:
-        lamps: About how many; 0: the finding does not hold.
-        watts: What they would draw.
-        worst: The most that was missing, in lamps; recovery is counted from it.
-        since_ms: Event time of the first cell that showed it.
-        good_nights: Nights on end with at least 80 % of it back.
-    """
-
-    lamps: int = 0
-    watts: float = 0.0
-    worst: float = 0.0
-    since_ms: int = 0
-    good_nights: int = 0
 
 
 @dataclass(slots=True)
@@ -276,7 +231,7 @@ class GroupWatch:
         self._judge_lamps()
 
     def _judge_lamps(self) -> None:
-        run = self._run_of_lost()
+        run = run_of_lost(list(self.recent), is_cycling=self.cycling.recently())
         if not run:
             return
         self.out.good_nights = 0
@@ -297,23 +252,6 @@ class GroupWatch:
             self.out.lamps = round(lost)
             self.out.watts = statistics.median(each.watts for each in hour)
             self.out.worst = max(lost, self.out.worst)
-
-    def _run_of_lost(self) -> list[Judged]:
-        """Return the newest cells that all show missing lamps, long enough to be believed; empty: they do not."""
-        wanted = CYCLING_CELLS if self.cycling.recently() else OUT_CELLS
-        cells = list(self.recent)
-        run = cells[-wanted:]
-        long_enough = len(run) == wanted and sum(each.samples for each in run) >= LEAST_SAMPLES
-        if long_enough and all(each.lost > _limit(each, 1) for each in run):
-            return run
-        # Large groups: one lamp hides in the noise of five minutes and not in that of an hour.
-        if len(cells) < HOUR_BLOCKS * OUT_CELLS:
-            return []
-        blocks = [cells[start : start + OUT_CELLS] for start in range(0, HOUR_BLOCKS * OUT_CELLS, OUT_CELLS)]
-        for block in blocks:
-            if statistics.fmean(each.lost for each in block) <= _limit(block[-1], OUT_CELLS):
-                return []
-        return cells
 
     def _judge_tap(self, cell: Cell, known: Expected) -> None:
         over = cell.y - known.y
@@ -387,8 +325,3 @@ class GroupWatch:
         watch.off, watch.off_days = ([float(value) for value in values] for values in data["off"])
         watch.tapped, watch.tapped_off, watch.tapped_night, watch.tap_w, watch.tap_cells = data["tap"]
         return watch
-
-
-def _limit(cell: Judged, cells: int) -> float:
-    """Return how many lamps must be missing in the mean of some cells before it is no noise."""
-    return max(OUT_LAMPS, SIGMAS * math.hypot(cell.cell_sd / math.sqrt(cells), cell.common_sd))
