@@ -121,6 +121,10 @@ def test_sensors_change_no_exception() -> None:
         told = [resolve(written, PLEIKU, at(f"2026-11-24T{clock}"), sensors) for clock in ("13:00", "17:30", "23:00")]
         assert {(each.level, each.reason) for each in told} == {(0, "exception")}
     assert resolve(written, PLEIKU, at("2026-11-25T13:00"), STORM).reason == "dark_day"
+    feast = written.model_copy(update={"rules": (written.rules[0].model_copy(update={"program": "a"}),)})
+    for minutes in (-20, -1, 1, 20):
+        for sensors in (DARK, BRIGHT):
+            assert now(minutes, sensors, feast).level == now(minutes, Sensors(), feast).level
 
 
 def test_in_polar_day_and_night_there_is_no_event_to_be_near_of() -> None:
