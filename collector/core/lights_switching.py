@@ -35,6 +35,7 @@ RESTRIKE_MS: Final[Mapping[str, int]] = {
 """A hot arc does not strike at once: a dip of the mains puts whole streets out, and no fuse has blown."""
 _BY_PROOF: Final[Mapping[str, Fault]] = {
     "did_not_open": "stuck_on",
+    "power_remains": "stuck_on",
     "did_not_close": "contactor_no_close",
     "line_open": "line_open",
 }
@@ -81,11 +82,11 @@ class SwitchingWatch:
         for name, value in wanted.items():
             if value is not None and (name not in self.told or self.told[name][0] is not value):
                 self.told[name] = (value, at_ms)
-        lit = frozenset(each.id for each in self.group.circuits if view.is_on(each))
-        share_of_lit = power.watts / max(1.0, expected_w(lit)) if lit else None
+        due = frozenset(name for name, value in wanted.items() if value)
+        share_of_due = power.watts / max(1.0, expected_w(due)) if due else None
         full_w = max(1.0, expected_w(self.group.ids))
         off_share = max(0.0, power.watts - off_w) / full_w
-        is_dead = self._is_dead(at_ms, power, share_of_lit)
+        is_dead = self._is_dead(at_ms, power, share_of_due)
         any_wanted = any(value is not False for value in wanted.values())
         for circuit in self.group.circuits:
             if wanted[circuit.id] is None or not self._is_settled(view, circuit):
@@ -93,7 +94,7 @@ class SwitchingWatch:
             if view.is_by_hand(circuit):
                 self._clear(circuit.id, "stuck_on", "line_open", "contactor_no_close")
             elif wanted[circuit.id]:
-                self._judge_on(view, circuit, power, share_of_lit, is_dead=is_dead)
+                self._judge_on(view, circuit, power, share_of_due, is_dead=is_dead)
             else:
                 self._judge_off(view, circuit, None if any_wanted else off_share)
         self._judge_day(view, off_share, sun_degrees)
@@ -105,14 +106,14 @@ class SwitchingWatch:
             return since_ms >= SETTLE_MS
         return bool(proof) or since_ms >= PENDING_MS
 
-    def _is_dead(self, at_ms: int, power: Power, share_of_lit: float | None) -> bool:
+    def _is_dead(self, at_ms: int, power: Power, share_of_due: float | None) -> bool:
         """Whether nothing burns, and no lamps are waiting to strike again."""
-        if share_of_lit is None or not power.is_sound:
+        if share_of_due is None or not power.is_sound:
             self.dark_ms = None
             return False
-        if share_of_lit >= DEAD_SHARE:
+        if share_of_due >= DEAD_SHARE:
             self.dark_ms = None
-            if share_of_lit > BACK_SHARE:
+            if share_of_due > BACK_SHARE:
                 self.burnt_ms = at_ms
             return False
         if self.dark_ms is None:
@@ -122,19 +123,22 @@ class SwitchingWatch:
         return at_ms - self.dark_ms >= max(RESTRIKE_MS[each.lamp_type] for each in self.group.circuits)
 
     def _judge_on(
-        self, view: CabinetView, circuit: Circuit, power: Power, share_of_lit: float | None, *, is_dead: bool
+        self, view: CabinetView, circuit: Circuit, power: Power, share_of_due: float | None, *, is_dead: bool
     ) -> None:
         self._clear(circuit.id, "stuck_on")
         if not power.is_sound:
             return
         closed = view.closed(circuit)
         proof = _BY_PROOF.get(view.proof(circuit) or "")
+        if self.dark_ms is not None and not is_dead:
+            # A gateway without a contact takes hot lamps that wait to strike for a contactor that has opened.
+            return
         is_open = closed is False or proof == "contactor_no_close" or (closed is None and is_dead)
         if is_open and proof != "line_open":
             self._raise(circuit.id, "contactor_no_close")
         elif is_dead or proof == "line_open":
             self._raise(circuit.id, "line_open")
-        elif share_of_lit is not None and share_of_lit > BACK_SHARE:
+        elif share_of_due is not None and share_of_due > BACK_SHARE:
             self._clear(circuit.id, "line_open", "contactor_no_close")
 
     def _judge_off(self, view: CabinetView, circuit: Circuit, off_share: float | None) -> None:

@@ -336,6 +336,9 @@ def test_hot_lamps_that_a_dip_of_the_mains_put_out_are_no_blown_fuse() -> None:
         return closed and not 20 * 3600 <= at_s < 20 * 3600 + 240
 
     assert one_night(Gateway(burning=burning, missing=0.0)) == []
+    # The same where the meter is all that tells the gateway whether a contactor has closed.
+    gateway = Gateway(missing=0.0, closed=burning)
+    assert one_night(gateway) == []
 
 
 @pytest.mark.parametrize(
@@ -348,6 +351,14 @@ def test_the_gateway_s_own_proof_counts(proof: str, finding: str) -> None:
 
     expected = [(finding, True), (finding, False)] if finding else []
     assert one_night(Gateway(more=more)) == expected
+
+
+@pytest.mark.parametrize("proof", ["did_not_open", "power_remains"])
+def test_the_gateway_s_own_proof_counts_when_it_switches_off(proof: str) -> None:
+    def more(at_s: float) -> dict[str, Value]:
+        return {"proof_a": proof if OFF_S + 60 < at_s < OFF_S + 3600 else "done"}
+
+    assert one_night(Gateway(more=more)) == [("stuck_on", True), ("stuck_on", False)]
 
 
 def test_while_the_gateway_is_at_its_proof_nothing_is_judged() -> None:
