@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,17 +12,20 @@ from contract.reading import Block, Cause, Quality, Reading, Value, quality_of
 from drivers.base import CallingLine, Clock, DevicePoint, Line, Moment
 from drivers.errors import (
     DriverError,
+    FrameError,
     LineDownError,
     RefusedError,
     TransientError,
     UnsupportedError,
 )
 from drivers.modbus.compound import Compound, Part, Role
+from drivers.modbus.device_gap import DeviceGap
 from drivers.modbus.exceptions import BUSY, exception_error
 from drivers.modbus.frames import read_pdu, write_coil_pdu, write_registers_pdu
 from drivers.modbus.framings import EXCHANGES, ModbusRequest
 from drivers.modbus.guard import WritePermission, check_request
 from drivers.modbus.plan import FUNCTION_OF, ReadRequest, Wanted, plan_reads
+from drivers.modbus.silent_requests import SilentRequests
 from drivers.modbus.values import BlockDecoder, Decoded, decode, decoder_of, encode
 from drivers.texts import TEXTS
 
@@ -55,6 +57,11 @@ class _Read:
     decoder: BlockDecoder | None
     run: slice | None = None
 
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """What it asks for."""
+        return self.request.function, self.request.address, self.request.count
+
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
@@ -78,6 +85,7 @@ class _Plan:
     Attributes:
         compounds: The compound points by their places.
         sole: The only request, if it fetches plain points alone, all of them in their order.
+        sole_answered: Whether that was ever answered.
     """
 
     points: Sequence[DevicePoint]
@@ -86,6 +94,7 @@ class _Plan:
     compounds: dict[int, Compound]
     reads: tuple[_Read, ...] = ()
     sole: _Read | None = None
+    sole_answered: bool = False
     busy: bool = False
 
 
@@ -144,6 +153,11 @@ class _Found:
             if self.plan.keys[point] not in self.causes:
                 self._place(point, compound.combine(self.numbers[point]))
 
+    @property
+    def rests_only(self) -> bool:
+        """Whether nothing was asked, since all of it rests."""
+        return self.failure is not None and self.failure.cause is Cause.SET_ASIDE
+
     def fail(self, read: _Read, error: DriverError) -> None:
         """Note why a request's points are BAD; silence and a lost line end the read.
 
@@ -151,7 +165,7 @@ class _Found:
         """
         for place in read.places:
             self.causes[self.plan.keys[self.plan.pieces[place].point]] = error.cause
-        if self.failure is None or isinstance(self.failure, RefusedError | UnsupportedError):
+        if self.failure is None or isinstance(self.failure, RefusedError | UnsupportedError) or self.rests_only:
             self.failure = error
         if isinstance(error, LineDownError) or error.cause is Cause.TIMEOUT:
             self.failure = self.ended_by = error
@@ -182,9 +196,9 @@ class ModbusDriver:
         self._unsupported: set[str] = set()
         self._across_holes = True
         self._gap_ms = profile.limits.gap_s * 1_000
-        self._free_at_ms = 0.0
-        self._gap_lock = asyncio.Lock()
-        self._carry = self._carry_after_gap if self._gap_ms else line.exchange
+        self._silent = SilentRequests()
+        self._heard_ms = 0.0
+        self._carry = DeviceGap(line, clock, profile.limits.gap_s).exchange if self._gap_ms else line.exchange
         calling: Any = line
         self._calling: CallingLine | None = calling if getattr(line, "calls_back", False) and not self._gap_ms else None
         self._begun: _Plan | None = None
@@ -195,18 +209,31 @@ class ModbusDriver:
         plan = self._plan(points)
         plan.busy = True
         try:
-            if plan.sole is not None:
+            if plan.sole is not None and not self._silent:
                 try:
                     return self._whole(plan, plan.sole, await self._exchange(plan.sole.exchange))
                 except UnsupportedError as error:
                     found = _Found(plan)
                     await self._narrow(plan.sole, found, error)
+                except TransientError as error:
+                    if plan.sole_answered:
+                        self._silent.answered(plan.sole.place)
+                    self._note_silence(plan.sole, error)
+                    raise
             else:
                 found = _Found(plan)
-                for read in plan.reads:
+                for read in self._silent_last(plan.reads):
                     await self._run(read, found)
         finally:
             plan.busy = False
+        if found.moment is None and found.rests_only:
+            return Block.failed(
+                device=self.device,
+                observed_at_ms=self._clock.wall_ms(),
+                keys=plan.keys,
+                cause=Cause.SET_ASIDE,
+                monotonic_ms=self._clock.monotonic_ms(),
+            )
         if found.moment is None:
             raise found.failure or UnsupportedError(f"{self.device}: no points to read")
         found.combine()
@@ -240,6 +267,8 @@ class ModbusDriver:
         plan = self._plan(points)
         if plan.sole is None or plan.busy:
             return False
+        if self._silent and self._silent.rests(plan.sole.place, self._clock.monotonic_ms()):
+            return False
         self._begun, self._taken = plan, taken
         if not self._calling.begin(plan.sole.exchange, self._answered):
             self._begun = None
@@ -272,6 +301,10 @@ class ModbusDriver:
     def _whole(self, plan: _Plan, sole: _Read, moment: Moment) -> Block:
         """Return the block of a plan that one answer brings whole: what nearly every device gives all day."""
         assert sole.decoder is not None  # noqa: S101 - what makes a read the sole one
+        self._heard_ms = moment.monotonic_ms
+        plan.sole_answered = True
+        if self._silent:
+            self._silent.answered(sole.place)
         payload = sole.exchange.payload
         values: Sequence[Value | None] | None = sole.decoder.sound_values(payload)
         causes: dict[str, Cause] = {}
@@ -293,14 +326,32 @@ class ModbusDriver:
             # After silence the other requests would only cost a time-out each.
             found.fail(read, found.ended_by)
             return
+        if self._silent.rests(read.place, self._clock.monotonic_ms()):
+            found.fail(read, TransientError("the device never answered this, it rests", Cause.SET_ASIDE))
+            return
         try:
             moment = await self._exchange(read.exchange)
         except UnsupportedError as error:
+            self._heard_ms = self._clock.monotonic_ms()
             await self._narrow(read, found, error)
         except DriverError as error:
+            self._note_silence(read, error)
             found.fail(read, error)
         else:
+            self._heard_ms = moment.monotonic_ms
+            self._silent.answered(read.place)
             found.take(read, moment)
+
+    def _silent_last(self, reads: tuple[_Read, ...]) -> Sequence[_Read]:
+        """Return reads with those last that got no answer: a silence ends a read, and others may be answered."""
+        return sorted(reads, key=lambda read: read.place in self._silent) if self._silent else reads
+
+    def _note_silence(self, read: _Read, error: DriverError) -> None:
+        now_ms = self._clock.monotonic_ms()
+        if error.cause is Cause.TIMEOUT and isinstance(error, FrameError):
+            self._silent.silent(read.place, now_ms, self._heard_ms, error.held_s)
+        elif not isinstance(error, LineDownError):
+            self._heard_ms = now_ms
 
     async def _narrow(self, read: _Read, found: _Found, error: UnsupportedError) -> None:
         """Ask again for less: without holes, then by halves, down to the one point that the device lacks."""
@@ -479,16 +530,6 @@ class ModbusDriver:
                 return moment
             raise exception_error(exchange.exception_code, self._unit, exchange.function)
         return moment
-
-    async def _carry_after_gap(self, exchange: ModbusRequest, *, urgent: bool) -> Moment:
-        async with self._gap_lock:
-            left_ms = self._free_at_ms - self._clock.monotonic_ms()
-            if left_ms > 0:
-                await asyncio.sleep((left_ms + 1) / 1_000)
-            try:
-                return await self._line.exchange(exchange, urgent=urgent)
-            finally:
-                self._free_at_ms = self._clock.monotonic_ms() + self._gap_ms
 
 
 def _wanted(condition: Condition, unit: str, language: Language) -> str:
