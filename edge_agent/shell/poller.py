@@ -15,6 +15,7 @@ from drivers.base import Clock, DevicePoint
 from drivers.errors import DriverError, UnsupportedError
 from edge_agent.core.breaker import SHORTEST_PAUSE_S, Breaker
 from edge_agent.core.bus_time import BusTime
+from edge_agent.core.neighbours import Neighbours
 from edge_agent.core.poll_plan import PollPlan, StateWatch, stagger_s
 from edge_agent.shell.devices import Device
 from edge_agent.shell.line_loads import LineLoads
@@ -74,6 +75,7 @@ class DevicePoller:
         self.counters = PollCounters()
         self.breaker = Breaker()
         self.bus_time = BusTime()
+        self.neighbours = Neighbours()
         self.bad_points: dict[str, Cause] = {}
         self.wrong_type = False
         self.reading_since_s: float | None = None
@@ -138,6 +140,16 @@ class DevicePoller:
         else:
             self.reread(self.device.supply_points)
 
+    @property
+    def probe_at_s(self) -> float | None:
+        """When the device is tried again; None while it is polled."""
+        return self.breaker.probe_at_s
+
+    def try_soon(self) -> None:
+        """Try the device now if it is set aside."""
+        self.breaker.hurry(asyncio.get_running_loop().time())
+        self._wake()
+
     def _wake(self) -> None:
         if self._lane is not None:
             self._lane.leave()
@@ -148,7 +160,10 @@ class DevicePoller:
         by_interval: dict[float, list[DevicePoint]] = {}
         for point in self.device.driver.points:
             by_interval.setdefault(self.device.interval_s(point.spec), []).append(point)
-        return PollPlan.of(by_interval, start_s)
+        plan = PollPlan.of(by_interval, start_s)
+        # What was dropped before the device was away counts on.
+        plan.dropped = self.plan.dropped
+        return plan
 
     def _next_s(self) -> float:
         if self.breaker.probe_at_s is not None:
@@ -306,7 +321,10 @@ class DevicePoller:
         self.counters.last_cause = error.cause
         self.counters.last_failure = str(error)
         first = self.breaker.failures == 0
-        opened = self.breaker.fail(now_s, self.device.hold_s(elapsed_s))
+        dead = len(self.neighbours) + (not was_open)
+        opened = self.breaker.fail(now_s, self.device.hold_s(elapsed_s), dead)
+        if self.breaker.is_open:
+            self.neighbours.left(self)
         if first:
             _log.warning("device silent", device=self.device.id, cause=error.cause, error=str(error))
         if not was_open:
@@ -320,6 +338,7 @@ class DevicePoller:
     def _wrong_type(self, error: UnsupportedError) -> None:
         now_s = asyncio.get_running_loop().time()
         self.breaker.succeed()
+        self.neighbours.returned(self)
         # A meter that has just got its supply back may answer nonsense before it measures.
         self._retry_s = now_s + (SHORTEST_PAUSE_S if self.breaker.is_hasty(now_s) else WRONG_TYPE_RETRY_S)
         self.counters.failures[error.cause] += 1
@@ -341,6 +360,7 @@ class DevicePoller:
         self._identified = True
         self._unsupported.clear()
         self._found(self.device)
+        self.neighbours.returned(self)
 
     def _drop(self, points: tuple[DevicePoint, ...], error: str) -> None:
         self._unsupported.update(points)
@@ -406,11 +426,16 @@ class Poller:
         self.pollers: dict[str, DevicePoller] = {}
         shares = Counter(device.config.line for device in devices)
         wake_ups = WakeUps()
+        # Lines begin one after the other as well: behind one radio link a hundred of them are asked at once.
+        begins = {line: number / len(shares) for number, line in enumerate(shares)}
+        neighbours = {line: Neighbours() for line in shares}
         for device in devices:
             line = device.config.line
-            delay_s = stagger_s(on_line[line], shares[line], min(device.intervals.fast_s, 1.0))
+            place = on_line[line] + begins[line]
+            delay_s = stagger_s(place, shares[line], min(device.intervals.fast_s, 1.0))
             on_line[line] += 1
-            self.pollers[device.id] = DevicePoller(device, clock, self._arrived, delay_s, found, wake_ups)
+            poller = self.pollers[device.id] = DevicePoller(device, clock, self._arrived, delay_s, found, wake_ups)
+            poller.neighbours = neighbours[line]
         self.line_loads = LineLoads(self.pollers.values())
         self._supply = {
             device.id: StateWatch({point.key: point.spec.urgent_levels for point in device.supply_points})
