@@ -8,12 +8,13 @@ import threading
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from bench.measure import Window, cpu_s, wait_s
 from contract.batch import Confirm
-from contract.codec import decode_batch, encode
+from contract.codec import encode
 from contract.topics import GatewayTopics
 
 GATEWAY: Final = "gw-bench"
@@ -33,17 +34,17 @@ class Subscriber:
 
     def _count(self, client: mqtt.Client, _: object, message: mqtt.MQTTMessage) -> None:
         if message.topic.startswith("field/"):
-            count = len(json.loads(message.payload)["values"])
+            count = len(orjson.loads(message.payload)["values"])
         else:
-            batch = decode_batch(bytes(message.payload))
+            # Not decode_batch: checking a million values a second would take a core from those who are measured.
+            batch = orjson.loads(message.payload)
             count = sum(
-                value is not None
-                for device, columns in batch.d.items()
+                len(column) - column.count(None)
+                for device, columns in batch["d"].items()
                 if device not in {"agent", "control"}
-                for column in columns.m.values()
-                for value in column
+                for column in columns["m"].values()
             )
-            confirm = Confirm.of({batch.epoch: {batch.seq}})
+            confirm = Confirm.of({batch["epoch"]: {batch["seq"]}})
             client.publish(GatewayTopics(GATEWAY).confirm, encode(confirm), qos=1)
         with self.lock:
             self.points += count
