@@ -71,6 +71,19 @@ def parts_of(spec: RegisterPoint) -> tuple[Part, ...]:
     return (Part(Span(spec.key, table, first, end - first), tuple(roles)), *apart)
 
 
+def window_of(spec: RegisterPoint) -> Span:
+    """Return the registers from the first to the last of a point's, as far as they lie near its value.
+
+    A request that joins its parts brings them all.
+    """
+    first, end = spec.address, spec.address + spec.width
+    for one in spec.companions:
+        low, high = min(one.address, first), max(one.address + one.width, end)
+        if high - low <= MAX_WINDOW:
+            first, end = low, high
+    return Span(spec.key, spec.table, first, end - first)
+
+
 def _touches(one: Register, first: int, end: int) -> bool:
     """Return whether registers touch or overlap others, and both fit a part."""
     is_beside = one.address <= end and one.address + one.width >= first
