@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from config.language import Language
 from config.profile import Condition, ModbusProfile
 from contract.reading import Block, Cause, Quality, Reading, Value, quality_of
-from drivers.base import CallingLine, Clock, DevicePoint, Line, Moment
+from drivers.base import Clock, DevicePoint, Line, Moment
 from drivers.errors import (
     DriverError,
     FrameError,
@@ -17,6 +17,7 @@ from drivers.errors import (
     TransientError,
     UnsupportedError,
 )
+from drivers.lines.share import LineShare
 from drivers.modbus.block_plan import BlockPlan, Found, Piece, PlannedRead
 from drivers.modbus.compound import Compound
 from drivers.modbus.device_gap import DeviceGap
@@ -67,8 +68,8 @@ class ModbusDriver:
         self._silent = SilentRequests()
         self._heard_ms = 0.0
         self._carry = DeviceGap(line, clock, profile.limits.gap_s).exchange if self._gap_ms else line.exchange
-        calling: Any = line
-        self._calling: CallingLine | None = calling if getattr(line, "calls_back", False) and not self._gap_ms else None
+        self._share = line if isinstance(line, LineShare) else LineShare(line)
+        self._calling = None if self._gap_ms else self._share.calling
         self._begun: BlockPlan | None = None
         self._taken: Taken = _nobody
 
@@ -157,9 +158,13 @@ class ModbusDriver:
             return
         plan.busy = False
         code = plan.sole.exchange.exception_code
-        if moment is not None and code is None:
-            self._taken(self._whole(plan, plan.sole, moment), None)
-            return
+        if moment is None:
+            self._share.count(error)
+        else:
+            self._share.held_s += moment.held_s
+            if code is None:
+                self._taken(self._whole(plan, plan.sole, moment), None)
+                return
         if moment is not None and code is not None:
             error = exception_error(code, self._unit, plan.sole.exchange.function)
             if code == BUSY or isinstance(error, UnsupportedError):

@@ -49,7 +49,8 @@ class Poller:
             place = on_line[line] + begins[line]
             delay_s = stagger_s(place, shares[line], min(device.intervals.fast_s, 1.0))
             on_line[line] += 1
-            poller = self.pollers[device.id] = DevicePoller(device, clock, self._arrived, delay_s, found, wake_ups)
+            arrived = self._arrived if device.supply_points else sink
+            poller = self.pollers[device.id] = DevicePoller(device, clock, arrived, delay_s, found, wake_ups)
             poller.neighbours = neighbours[line]
         self.line_loads = LineLoads(self.pollers.values())
         self._supply = {
