@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-REST_AFTER: Final = 5
+REST_AFTER: Final = 10
 """Silences in a row of a request that was never answered, the device having answered others between them."""
 REST_AFTER_ANSWERED: Final = 20
 """Of one that was answered before: a module was taken out, or the line is bad, which must not look like that."""
