@@ -12,7 +12,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import ClassVar, Final, Literal, get_args
 
 from config.agent import SerialLine
 from config.points import RegisterPoint
@@ -57,7 +57,7 @@ LINE: Final = SerialLine(id="bus", kind="serial", port="memory", baud=19_200, ti
 class Probe(Twin):
     """An oxygen probe: what it measures, in mg/l, in two registers."""
 
-    quantities: Mapping[str, float | str] = {"do": 8.0}  # type: ignore[misc]
+    quantities: ClassVar[Mapping[str, float | str]] = {"do": 8.0}
 
     def words(self, function: int, now_s: float) -> Mapping[int, int]:
         del function
