@@ -91,8 +91,9 @@ class Grouping:
                 self._sort(block, plan, plan.rest)
             else:
                 # Group.add, without the call: nearly every block of a city passes here.
-                self.normal.blocks.append(block)
-                self.normal.readings += len(block.keys)
+                normal = self.normal
+                normal.blocks.append(block)
+                normal.readings += len(block.keys)
             return False
         changed = self._changed(block, plan)
         urgent_part = _part(block, [index for index, _, _ in plan.urgent])

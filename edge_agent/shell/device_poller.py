@@ -261,7 +261,8 @@ class DevicePoller:
         """Take note that a poll is on its way through the quick lane."""
         self.counters.polls += 1
         self.reading_since_s = now_s
-        self._lane_held_s = self.held_s
+        if self._share is not None:
+            self._lane_held_s = self._share.held_s
 
     def taken(self, poll: Poll, block: Block | None, error: DriverError | None, now_s: float) -> bool:
         """Take what the quick lane brought, as `_read` does; return whether all is ordinary."""
@@ -273,7 +274,8 @@ class DevicePoller:
             self.reading_since_s = None
         if block is not None:
             # The breaker is closed and has counted nothing, or the lane would not have been taken.
-            self.bus_time.add(groups, self.held_s - self._lane_held_s, answered=True)
+            held_s = self._share.held_s - self._lane_held_s if self._share is not None else 0.0
+            self.bus_time.add(groups, held_s, answered=True)
             self._good(points, block)
             return not self._extra
         if error is not None:
