@@ -2,6 +2,11 @@
 
 `python -m bench.city [ROUNDS]`. The first two measure against the afternoon script in the same run; the third is the
 time from the last byte of a reply to the subscriber, for urgent points that change at every poll.
+
+As fast as possible means for the script: no pause between two reads of a device. For the agent: an interval of 1 ms,
+the shortest that it takes, since readings are dated in milliseconds. Neither waits for the other's rate, both meet the
+same field and broker, and each pays for all of its own way: read, decode, encode, publish, and of the agent the disk
+and the confirms as well. CPU a point is of the process, user and system, over the points that the subscriber got.
 """
 
 from __future__ import annotations
@@ -27,7 +32,7 @@ from contract.topics import GatewayTopics
 from tests.servers import Mosquitto
 
 CABINETS: Final = 261
-FAST_INTERVAL_S: Final = 0.01
+FAST_INTERVAL_S: Final = 0.001
 LATENCY_WINDOW_S: Final = 30.0
 
 

@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from config.adjust import Adjust
 from config.lighting import Lighting, lighting_findings
 from config.loader import At, StrictModel, no_such, refuse, twice
-from config.points import Name, PointId, check_field
+from config.points import Name, PointId, PollInterval, check_field
 from config.quality import Averages, Calibration, Doubt, MaintenanceSwitch, out_of_order, switched_twice
 from config.setup import ChosenSetting
 from config.texts import TEXTS
@@ -251,7 +251,7 @@ Line = Annotated[SerialLine | TcpLine, Field(discriminator="kind")]
 
 
 class Intervals(StrictModel):
-    """How often each poll class is read.
+    """How often each poll class is read; at most once a millisecond, since that is how finely readings are dated.
 
     Attributes:
         fast_s: Seconds between polls of fast points.
@@ -259,9 +259,9 @@ class Intervals(StrictModel):
         slow_s: Seconds between polls of slow points.
     """
 
-    fast_s: Seconds = 1.0
-    normal_s: Seconds = 5.0
-    slow_s: Seconds = 60.0
+    fast_s: PollInterval = 1.0
+    normal_s: PollInterval = 5.0
+    slow_s: PollInterval = 60.0
 
 
 class DeviceConfig(StrictModel):

@@ -22,6 +22,8 @@ RegisterType = Literal[
 WordOrder = Literal["ABCD", "CDAB", "BADC", "DCBA"]
 PollClass = Literal["fast", "normal", "slow", "once"]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+PollInterval = Annotated[float, Field(ge=0.001, le=86_400)]
+"""A point's milliseconds rise strictly from one reading to the next."""
 Address = Annotated[int, Field(ge=0, le=65535)]
 Code = Annotated[int, Field(ge=-(2**31), le=2**32 - 1)]
 
@@ -100,7 +102,7 @@ class PointSpec(StrictModel):
     flat_after_s: Seconds | None = None
     deadband: Annotated[float, Field(ge=0)] = 0.0
     poll: PollClass = "normal"
-    interval_s: Seconds | None = None
+    interval_s: PollInterval | None = None
     max_silence_s: Seconds | None = None
     average: Literal["mean", "median", "direction", "counter"] = "mean"
     average_with: Name | None = None

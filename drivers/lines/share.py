@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drivers.base import Answered, CallingLine, Exchange, Framing, Line, LineCounters, Moment
+from drivers.base import CallingLine, Exchange, Framing, Line, LineCounters, Moment
 from drivers.errors import DriverError, FrameError
 
 
@@ -12,7 +12,7 @@ class LineShare:
     """A line as one device sees it.
 
     Attributes:
-        calls_back: Whether the line can call back; see TcpConnectionLine.begin.
+        calling: The line, if it can call back; who asks by it adds to held_s.
         held_s: Seconds that this device's requests held the line since the start, silences after failures included.
     """
 
@@ -20,11 +20,9 @@ class LineShare:
         self.held_s = 0.0
         self.carries_instruments = bool(getattr(line, "carries_instruments", False))
         self.data_bits = int(getattr(line, "data_bits", 8))
-        self.calls_back = bool(getattr(line, "calls_back", False))
         self._line = line
         calling: Any = line
-        self._calling: CallingLine | None = calling if self.calls_back else None
-        self._answered: Answered | None = None
+        self.calling: CallingLine | None = calling if getattr(line, "calls_back", False) else None
 
     @property
     def id(self) -> str:
@@ -56,30 +54,10 @@ class LineShare:
         self.held_s += moment.held_s
         return moment
 
-    def begin(self, exchange: Exchange, answered: Answered) -> bool:
-        """Send a request and call back, if the line can do so and one is not awaited already; see TcpConnectionLine."""
-        if self._answered is not None or self._calling is None:
-            return False
-        self._answered = answered
-        if self._calling.begin(exchange, self._take):
-            return True
-        self._answered = None
-        return False
-
-    def abandon(self, exchange: Exchange) -> None:
-        """Expect no answer any more to a request that was begun."""
-        self._answered = None
-        if self._calling is not None:
-            self._calling.abandon(exchange)
-
-    def _take(self, moment: Moment | None, error: DriverError | None) -> None:
-        answered, self._answered = self._answered, None
-        if moment is not None:
-            self.held_s += moment.held_s
-        elif isinstance(error, FrameError):
+    def count(self, error: DriverError | None) -> None:
+        """Add what a request held the line for that ended without an answer; answers are added by who asked."""
+        if isinstance(error, FrameError):
             self.held_s += error.held_s
-        if answered is not None:
-            answered(moment, error)
 
     async def close(self) -> None:
         """Close the line, for all."""

@@ -44,33 +44,50 @@ class Part:
 def parts_of(spec: RegisterPoint) -> tuple[Part, ...]:
     """Return the parts of a compound point, the one with its value first.
 
-    Companions near the value stand in its part, so that they are of the same moment; others have parts of their own.
+    Companions that touch the value stand in its part, so that they are of the same moment. Others have parts of their
+    own: a register between them may not exist. The planner puts parts that lie near into one request, as far as the
+    device answers it.
     """
     table = spec.table
-    far: list[Part] = []
-    near: list[tuple[Role, Register]] = []
     companions: Sequence[tuple[Role, Register | None]] = (
         ("quality", spec.quality),
         ("unit", spec.unit_word),
         ("exponent", spec.exponent),
         ("addend", spec.addend),
     )
-    for role, one in companions:
-        if one is None:
-            continue
-        first = min(one.address, spec.address)
-        end = max(one.address + one.width, spec.address + spec.width)
-        if end - first <= MAX_WINDOW:
-            near.append((role, one))
-        else:
-            far.append(
-                Part(Span(spec.key, table, one.address, one.width), ((role, 0, one.type, one.order),)),
-            )
-    first = min([spec.address, *(one.address for _, one in near)])
-    end = max([spec.address + spec.width, *(one.address + one.width for _, one in near)])
+    left: list[tuple[Role, Register]] = [(role, one) for role, one in companions if one is not None]
+    near: list[tuple[Role, Register]] = []
+    first, end = spec.address, spec.address + spec.width
+    while touching := [(role, one) for role, one in left if _touches(one, first, end)]:
+        near += touching
+        left = [one for one in left if one not in touching]
+        first = min(first, *(one.address for _, one in touching))
+        end = max(end, *(one.address + one.width for _, one in touching))
     roles: list[tuple[Role, int, str, str]] = [("value", spec.address - first, spec.type, spec.order)]
     roles += [(role, one.address - first, one.type, one.order) for role, one in near]
-    return (Part(Span(spec.key, table, first, end - first), tuple(roles)), *far)
+    apart = (
+        Part(Span(spec.key, table, one.address, one.width), ((role, 0, one.type, one.order),)) for role, one in left
+    )
+    return (Part(Span(spec.key, table, first, end - first), tuple(roles)), *apart)
+
+
+def window_of(spec: RegisterPoint) -> Span:
+    """Return the registers from the first to the last of a point's, as far as they lie near its value.
+
+    A request that joins its parts brings them all.
+    """
+    first, end = spec.address, spec.address + spec.width
+    for one in spec.companions:
+        low, high = min(one.address, first), max(one.address + one.width, end)
+        if high - low <= MAX_WINDOW:
+            first, end = low, high
+    return Span(spec.key, spec.table, first, end - first)
+
+
+def _touches(one: Register, first: int, end: int) -> bool:
+    """Return whether registers touch or overlap others, and both fit a part."""
+    is_beside = one.address <= end and one.address + one.width >= first
+    return is_beside and max(end, one.address + one.width) - min(first, one.address) <= MAX_WINDOW
 
 
 def judged(word: QualityWord, number: float) -> Cause:

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from config.language import Language
 from config.profile import Condition, ModbusProfile
 from contract.reading import Block, Cause, Quality, Reading, Value, quality_of
-from drivers.base import CallingLine, Clock, DevicePoint, Line, Moment
+from drivers.base import Clock, DevicePoint, Line, Moment
 from drivers.errors import (
     DriverError,
+    FrameError,
     LineDownError,
     RefusedError,
     TransientError,
     UnsupportedError,
 )
-from drivers.modbus.compound import Compound, Part, Role
+from drivers.lines.share import LineShare
+from drivers.modbus.block_plan import BlockPlan, Found, Piece, PlannedRead
+from drivers.modbus.compound import Compound
+from drivers.modbus.device_gap import DeviceGap
 from drivers.modbus.exceptions import BUSY, exception_error
 from drivers.modbus.frames import read_pdu, write_coil_pdu, write_registers_pdu
 from drivers.modbus.framings import EXCHANGES, ModbusRequest
 from drivers.modbus.guard import WritePermission, check_request
-from drivers.modbus.plan import FUNCTION_OF, ReadRequest, Wanted, plan_reads
-from drivers.modbus.values import BlockDecoder, Decoded, decode, decoder_of, encode
+from drivers.modbus.plan import FUNCTION_OF, plan_reads
+from drivers.modbus.silent_requests import SilentRequests
+from drivers.modbus.values import decoder_of, encode
 from drivers.texts import TEXTS
 
 MAX_KEPT_PLANS: Final = 64
@@ -35,126 +38,6 @@ Taken = Callable[[Block | None, DriverError | None], None]
 
 def _nobody(_block: Block | None, _error: DriverError | None) -> None:
     return
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """One request of a plan, ready to be sent again and again.
-
-    Attributes:
-        places: Which pieces of the plan it fetches.
-        offsets: Where each of them begins, in registers.
-        decoder: For a request of plain points alone.
-        run: The points that it fetches, where they stand one after another in the plan.
-    """
-
-    request: ReadRequest
-    exchange: ModbusRequest
-    places: tuple[int, ...]
-    offsets: tuple[int, ...]
-    decoder: BlockDecoder | None
-    run: slice | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """What must come in one answer: a plain point, or a part of a compound one.
-
-    Attributes:
-        point: The place of its point in the plan.
-        wanted: Its registers.
-        part: Which part of the compound point; None for a plain one.
-    """
-
-    point: int
-    wanted: Wanted
-    part: Part | None = None
-
-
-@dataclass(slots=True)
-class _Plan:
-    """How some points are read.
-
-    Attributes:
-        compounds: The compound points by their places.
-        sole: The only request, if it fetches plain points alone, all of them in their order.
-    """
-
-    points: Sequence[DevicePoint]
-    keys: tuple[str, ...]
-    pieces: tuple[_Piece, ...]
-    compounds: dict[int, Compound]
-    reads: tuple[_Read, ...] = ()
-    sole: _Read | None = None
-    busy: bool = False
-
-
-class _Found:
-    """What a read has found so far."""
-
-    def __init__(self, plan: _Plan) -> None:
-        self.plan = plan
-        self.values: list[Value | None] = [None] * len(plan.keys)
-        self.causes: dict[str, Cause] = {}
-        self.numbers: dict[int, dict[Role, float]] = {}
-        self.moment: Moment | None = None
-        self.failure: DriverError | None = None
-        self.ended_by: DriverError | None = None
-
-    def take(self, read: _Read, moment: Moment) -> None:
-        """Place the values of an answer."""
-        self.moment = moment
-        payload = read.exchange.payload
-        pieces = self.plan.pieces
-        if read.decoder is not None:
-            self._take_plain(read, read.decoder, payload)
-            return
-        for place, offset in zip(read.places, read.offsets, strict=True):
-            piece = pieces[place]
-            registers = payload[2 * offset : 2 * (offset + piece.wanted.width)]
-            if piece.part is None:
-                self._place(piece.point, decode(self.plan.points[piece.point].register, registers))
-            else:
-                self.numbers.setdefault(piece.point, {}).update(piece.part.numbers(registers))
-
-    def _take_plain(self, read: _Read, decoder: BlockDecoder, payload: bytes) -> None:
-        run = read.run
-        sound = decoder.sound_values(payload) if run is not None else None
-        if run is not None and sound is not None:
-            self.values[run] = sound
-            return
-        decoded = decoder.decode(payload)
-        if run is not None:
-            values, causes = zip(*decoded, strict=True)
-            if causes.count(Cause.OK) == len(causes):
-                self.values[run] = values
-                return
-        for place, one in zip(read.places, decoded, strict=True):
-            self._place(self.plan.pieces[place].point, one)
-
-    def _place(self, point: int, decoded: Decoded) -> None:
-        value, cause = decoded
-        self.values[point] = value
-        if cause is not Cause.OK:
-            self.causes[self.plan.keys[point]] = cause
-
-    def combine(self) -> None:
-        """Make the values of compound points, of which every part has come."""
-        for point, compound in self.plan.compounds.items():
-            if self.plan.keys[point] not in self.causes:
-                self._place(point, compound.combine(self.numbers[point]))
-
-    def fail(self, read: _Read, error: DriverError) -> None:
-        """Note why a request's points are BAD; silence and a lost line end the read.
-
-        A gateway's word that its target is silent (exceptions 10 and 11) is silence too, and costs its own time-out.
-        """
-        for place in read.places:
-            self.causes[self.plan.keys[self.plan.pieces[place].point]] = error.cause
-        if self.failure is None or isinstance(self.failure, RefusedError | UnsupportedError):
-            self.failure = error
-        if isinstance(error, LineDownError) or error.cause is Cause.TIMEOUT:
-            self.failure = self.ended_by = error
 
 
 class ModbusDriver:
@@ -178,16 +61,16 @@ class ModbusDriver:
         self._clock = clock
         self._permissions = tuple(permissions)
         self._kind = EXCHANGES[line.framing]
-        self._plans: dict[int, _Plan] = {}
+        self._plans: dict[int, BlockPlan] = {}
         self._unsupported: set[str] = set()
         self._across_holes = True
         self._gap_ms = profile.limits.gap_s * 1_000
-        self._free_at_ms = 0.0
-        self._gap_lock = asyncio.Lock()
-        self._carry = self._carry_after_gap if self._gap_ms else line.exchange
-        calling: Any = line
-        self._calling: CallingLine | None = calling if getattr(line, "calls_back", False) and not self._gap_ms else None
-        self._begun: _Plan | None = None
+        self._silent = SilentRequests()
+        self._heard_ms = 0.0
+        self._carry = DeviceGap(line, clock, profile.limits.gap_s).exchange if self._gap_ms else line.exchange
+        self._share = line if isinstance(line, LineShare) else LineShare(line)
+        self._calling = None if self._gap_ms else self._share.calling
+        self._begun: BlockPlan | None = None
         self._taken: Taken = _nobody
 
     async def read(self, points: Sequence[DevicePoint]) -> Block:
@@ -195,18 +78,31 @@ class ModbusDriver:
         plan = self._plan(points)
         plan.busy = True
         try:
-            if plan.sole is not None:
+            if plan.sole is not None and not self._silent:
                 try:
                     return self._whole(plan, plan.sole, await self._exchange(plan.sole.exchange))
                 except UnsupportedError as error:
-                    found = _Found(plan)
+                    found = Found(plan)
                     await self._narrow(plan.sole, found, error)
+                except TransientError as error:
+                    if plan.sole_answered:
+                        self._silent.answered(plan.sole.place)
+                    self._note_silence(plan.sole, error)
+                    raise
             else:
-                found = _Found(plan)
-                for read in plan.reads:
+                found = Found(plan)
+                for read in self._silent_last(plan.reads):
                     await self._run(read, found)
         finally:
             plan.busy = False
+        if found.moment is None and found.rests_only:
+            return Block.failed(
+                device=self.device,
+                observed_at_ms=self._clock.wall_ms(),
+                keys=plan.keys,
+                cause=Cause.SET_ASIDE,
+                monotonic_ms=self._clock.monotonic_ms(),
+            )
         if found.moment is None:
             raise found.failure or UnsupportedError(f"{self.device}: no points to read")
         found.combine()
@@ -240,6 +136,8 @@ class ModbusDriver:
         plan = self._plan(points)
         if plan.sole is None or plan.busy:
             return False
+        if self._silent and self._silent.rests(plan.sole.place, self._clock.monotonic_ms()):
+            return False
         self._begun, self._taken = plan, taken
         if not self._calling.begin(plan.sole.exchange, self._answered):
             self._begun = None
@@ -260,18 +158,26 @@ class ModbusDriver:
             return
         plan.busy = False
         code = plan.sole.exchange.exception_code
-        if moment is not None and code is None:
-            self._taken(self._whole(plan, plan.sole, moment), None)
-            return
+        if moment is None:
+            self._share.count(error)
+        else:
+            self._share.held_s += moment.held_s
+            if code is None:
+                self._taken(self._whole(plan, plan.sole, moment), None)
+                return
         if moment is not None and code is not None:
             error = exception_error(code, self._unit, plan.sole.exchange.function)
             if code == BUSY or isinstance(error, UnsupportedError):
                 error = None
         self._taken(None, error)
 
-    def _whole(self, plan: _Plan, sole: _Read, moment: Moment) -> Block:
+    def _whole(self, plan: BlockPlan, sole: PlannedRead, moment: Moment) -> Block:
         """Return the block of a plan that one answer brings whole: what nearly every device gives all day."""
         assert sole.decoder is not None  # noqa: S101 - what makes a read the sole one
+        self._heard_ms = moment.monotonic_ms
+        plan.sole_answered = True
+        if self._silent:
+            self._silent.answered(sole.place)
         payload = sole.exchange.payload
         values: Sequence[Value | None] | None = sole.decoder.sound_values(payload)
         causes: dict[str, Cause] = {}
@@ -288,21 +194,39 @@ class ModbusDriver:
             monotonic_ms=moment.monotonic_ms,
         )
 
-    async def _run(self, read: _Read, found: _Found) -> None:
+    async def _run(self, read: PlannedRead, found: Found) -> None:
         if found.ended_by is not None:
             # After silence the other requests would only cost a time-out each.
             found.fail(read, found.ended_by)
             return
+        if self._silent.rests(read.place, self._clock.monotonic_ms()):
+            found.fail(read, TransientError("the device never answered this, it rests", Cause.SET_ASIDE))
+            return
         try:
             moment = await self._exchange(read.exchange)
         except UnsupportedError as error:
+            self._heard_ms = self._clock.monotonic_ms()
             await self._narrow(read, found, error)
         except DriverError as error:
+            self._note_silence(read, error)
             found.fail(read, error)
         else:
+            self._heard_ms = moment.monotonic_ms
+            self._silent.answered(read.place)
             found.take(read, moment)
 
-    async def _narrow(self, read: _Read, found: _Found, error: UnsupportedError) -> None:
+    def _silent_last(self, reads: tuple[PlannedRead, ...]) -> Sequence[PlannedRead]:
+        """Return reads with those last that got no answer: a silence ends a read, and others may be answered."""
+        return sorted(reads, key=lambda read: read.place in self._silent) if self._silent else reads
+
+    def _note_silence(self, read: PlannedRead, error: DriverError) -> None:
+        now_ms = self._clock.monotonic_ms()
+        if error.cause is Cause.TIMEOUT and isinstance(error, FrameError):
+            self._silent.silent(read.place, now_ms, self._heard_ms, error.held_s)
+        elif not isinstance(error, LineDownError):
+            self._heard_ms = now_ms
+
+    async def _narrow(self, read: PlannedRead, found: Found, error: UnsupportedError) -> None:
         """Ask again for less: without holes, then by halves, down to the one point that the device lacks."""
         plan, places = found.plan, read.places
         if read.request.holes:
@@ -322,7 +246,7 @@ class ModbusDriver:
             for narrower in self._reads(plan, part):
                 await self._run(narrower, found)
 
-    def _plan(self, points: Sequence[DevicePoint]) -> _Plan:
+    def _plan(self, points: Sequence[DevicePoint]) -> BlockPlan:
         plan = self._plans.get(id(points))
         if plan is not None and plan.points is points and not plan.busy:
             return plan
@@ -333,23 +257,23 @@ class ModbusDriver:
             self._plans[id(points)] = made
         return made
 
-    def _made(self, points: Sequence[DevicePoint]) -> _Plan:
-        pieces: list[_Piece] = []
+    def _made(self, points: Sequence[DevicePoint]) -> BlockPlan:
+        pieces: list[Piece] = []
         compounds: dict[int, Compound] = {}
         for place, point in enumerate(points):
             spec = point.register
             if not spec.companions:
-                pieces.append(_Piece(place, spec))
+                pieces.append(Piece(place, spec))
                 continue
             compound = compounds[place] = Compound(spec)
-            pieces += [_Piece(place, part.span, part) for part in compound.parts]
-        plan = _Plan(points, tuple(point.key for point in points), tuple(pieces), compounds)
+            pieces += [Piece(place, part.span, part) for part in compound.parts]
+        plan = BlockPlan(points, tuple(point.key for point in points), tuple(pieces), compounds)
         plan.reads = self._reads(plan, range(len(pieces)))
         if len(plan.reads) == 1 and plan.reads[0].run == slice(0, len(points)):
             plan.sole = plan.reads[0]
         return plan
 
-    def _reads(self, plan: _Plan, places: Sequence[int]) -> tuple[_Read, ...]:
+    def _reads(self, plan: BlockPlan, places: Sequence[int]) -> tuple[PlannedRead, ...]:
         """Return the requests that fetch some of a plan's pieces."""
         wanted = [plan.pieces[place].wanted for place in places]
         alone = {
@@ -364,7 +288,7 @@ class ModbusDriver:
                 decoder = decoder_of([plan.points[piece.point].register for piece in pieces], request.offsets)
                 run = _run_of([piece.point for piece in pieces])
             pdu = read_pdu(request.function, request.address, request.count)
-            reads.append(_Read(request, self._kind(self._unit, pdu), fetched, request.offsets, decoder, run))
+            reads.append(PlannedRead(request, self._kind(self._unit, pdu), fetched, request.offsets, decoder, run))
         return tuple(reads)
 
     def _set_apart(self, key: str) -> None:
@@ -407,7 +331,7 @@ class ModbusDriver:
 
     async def _read_one(self, point: DevicePoint, *, urgent: bool = False) -> Reading:
         plan = self._made((point,))
-        found = _Found(plan)
+        found = Found(plan)
         for read in plan.reads:
             found.take(read, await self._exchange(read.exchange, urgent=urgent))
         found.combine()
@@ -479,16 +403,6 @@ class ModbusDriver:
                 return moment
             raise exception_error(exchange.exception_code, self._unit, exchange.function)
         return moment
-
-    async def _carry_after_gap(self, exchange: ModbusRequest, *, urgent: bool) -> Moment:
-        async with self._gap_lock:
-            left_ms = self._free_at_ms - self._clock.monotonic_ms()
-            if left_ms > 0:
-                await asyncio.sleep((left_ms + 1) / 1_000)
-            try:
-                return await self._line.exchange(exchange, urgent=urgent)
-            finally:
-                self._free_at_ms = self._clock.monotonic_ms() + self._gap_ms
 
 
 def _wanted(condition: Condition, unit: str, language: Language) -> str:

@@ -13,7 +13,7 @@ from drivers.errors import FrameError
 from drivers.modbus import frames
 from drivers.modbus.ascii_frames import END, START, lrc8
 from drivers.modbus.captured import Problem
-from drivers.modbus.compound import parts_of
+from drivers.modbus.compound import parts_of, window_of
 from drivers.modbus.explain_points import PointInFrame, points_in
 from drivers.modbus.framings import EXCHANGES
 from drivers.modbus.plan import BIT_TABLES, FUNCTION_OF, Wanted
@@ -292,8 +292,8 @@ def _candidates(
 
 
 def _wanted(point: RegisterPoint) -> Sequence[Wanted]:
-    """Return the runs of registers that a driver asks for to read a point."""
-    return [part.span for part in parts_of(point)] if point.companions else [point]
+    """Return the runs of registers that a driver asks for to read a point, one by one or joined."""
+    return [window_of(point), *(part.span for part in parts_of(point))] if point.companions else [point]
 
 
 def _windows(points: Sequence[Wanted], size: int, *, bits: bool) -> Iterable[tuple[int, int]]:

@@ -97,9 +97,10 @@ class ModbusExchange:
     Attributes:
         payload: The data of a read's answer, without byte count; empty for a write.
         exception_code: The device's exception code (V1.1b3 §7), None if it did what was asked.
+        begun: Whether its bytes went out since this was last set to False.
     """
 
-    __slots__ = ("_buffer", "_head", "_size", "exception_code", "function", "payload", "pdu", "unit")
+    __slots__ = ("_buffer", "_head", "_size", "begun", "exception_code", "function", "payload", "pdu", "unit")
 
     def __init__(self, unit: int, pdu: bytes) -> None:
         self.unit = unit
@@ -107,10 +108,12 @@ class ModbusExchange:
         self.function = pdu[0]
         self.payload = b""
         self.exception_code: int | None = None
+        self.begun = False
         self._head, self._size = reply_head(pdu)
         self._buffer = bytearray()
 
     def _reset(self) -> None:
+        self.begun = True
         self.payload = b""
         self.exception_code = None
         if self._buffer:

@@ -101,8 +101,9 @@ def _scaling(spec: PointSpec) -> Callable[[float], float]:
 def measure(spec: PointSpec, *, single: bool = False) -> Callable[[float], Decoded]:
     """Return the function from a raw number to a point's value and cause: sentinels, scale, range.
 
-    NaN, infinity and what lies out of the point's range give (None, Cause.RANGE), never a value; so do numbers of single
-    precision that are smaller than any measurement: 7.0 in another word order is 0.00000…, which every range allows.
+    NaN, infinity and what lies out of the point's range give (None, Cause.RANGE), never a value; so do numbers of
+    single precision that are smaller than any measurement: 7.0 in another word order is 0.00000…, which every range
+    allows.
 
     Args:
         spec: The point.

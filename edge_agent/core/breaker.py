@@ -1,4 +1,4 @@
-"""The circuit breaker of one device: a dead one costs its line at most a twentieth of its time.
+"""The circuit breaker of one device: a dead one costs its line at most a twentieth of its time, all dead ones a fifth.
 
 Only for moments after a change of supply it may cost half, since whether the supply is back must be known at once.
 """
@@ -11,7 +11,10 @@ from typing import Final
 
 PROBE_SHARE: Final = 19
 """The pause after a probe is this many times what the probe cost: 1 part in 20."""
+LINE_SHARE: Final = 5
+"""All dead devices of a line together: 1 part in 5. When a phase is lost, all of its meters are."""
 SHORTEST_PAUSE_S: Final = 2.0
+NEIGHBOUR_AFTER_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 300.0
 HASTE_S: Final = 20.0
 """After a change of supply probes follow one another quickly for this long: a meter needs seconds to start."""
@@ -81,12 +84,18 @@ class Breaker:
         self.probe_at_s = None
         return was_open
 
-    def fail(self, ended_s: float, cost_s: float) -> bool:
+    def hurry(self, now_s: float) -> None:
+        """Probe soon: a neighbour has come back, and is read first."""
+        if self.probe_at_s is not None:
+            self.probe_at_s = min(self.probe_at_s, now_s + NEIGHBOUR_AFTER_S)
+
+    def fail(self, ended_s: float, cost_s: float, dead: int = 1) -> bool:
         """Take note of a failed read, and return whether it opens the breaker.
 
         Args:
             ended_s: When the read was given up.
             cost_s: How long it held the line.
+            dead: How many devices of the line are set aside, this one included.
         """
         self.failures += 1
         if self.first_failure_s is None:
@@ -94,7 +103,7 @@ class Breaker:
         was_open = self.is_open
         lasted = ended_s - self.first_failure_s >= self.open_after_s
         if was_open or (self.failures >= self.open_after_failures and lasted):
-            share = 1 if self.is_hasty(ended_s) else PROBE_SHARE
+            share = 1 if self.is_hasty(ended_s) else max(PROBE_SHARE, LINE_SHARE * dead - 1)
             pause_s = min(max(share * cost_s, SHORTEST_PAUSE_S), LONGEST_PAUSE_S)
             self.probe_at_s = ended_s + pause_s
         return self.is_open and not was_open

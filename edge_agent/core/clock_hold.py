@@ -115,7 +115,10 @@ class ClockHold:
 
     def stamp(self, device: str, monotonic_ms: int) -> int | None:
         """Return the time of a device's reading; it rises strictly from one to the next."""
-        time_ms = self.time_of(monotonic_ms)
+        offset_ms = self._offset_ms
+        if offset_ms is None:
+            return None
+        time_ms = self.time_of(monotonic_ms) if self._slew_from is not None else monotonic_ms + offset_ms
         if time_ms is None:
             return None
         last_ms = self._last.get(device, EARLIEST_MS - 1)

@@ -92,7 +92,7 @@ class PollPlan(Generic[Point]):
         return tuple(point for group in self.groups for point in group.points)
 
 
-def stagger_s(index: int, count: int, interval_s: float) -> float:
+def stagger_s(index: float, count: int, interval_s: float) -> float:
     """Return the delay of the first poll of one of `count` devices, so that they share an interval evenly."""
     return interval_s * index / max(count, 1)
 

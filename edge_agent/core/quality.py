@@ -14,6 +14,7 @@ from typing import Final
 
 from config.points import PointSpec
 from contract.reading import BAD_CAUSES, Block, Cause, Value
+from edge_agent.core.windows import plain
 
 RAW_SUFFIX: Final = "_raw"
 MAX_PLANS: Final = 1024
@@ -132,7 +133,7 @@ class PointJudge:
         if isinstance(raw, str | bool):
             return raw
         correction = correction_at(self.corrections, time_ms)
-        value = raw if correction is None else correction.a * raw + correction.b
+        value = raw if correction is None else plain(correction.a * raw + correction.b)
         if not math.isfinite(value):
             return None
         if (self.low is not None and value < self.low) or (self.high is not None and value > self.high):

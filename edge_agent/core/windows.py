@@ -16,6 +16,15 @@ CALM: Final = 1e-6
 """A resultant below this share of the summed lengths has no direction."""
 
 
+DIGITS: Final = 12
+"""A double has more, but what lies beyond is the noise of its arithmetic, and costs bytes on the wire."""
+
+
+def plain(value: float) -> float:
+    """Return a number without the noise of arithmetic: 5.79254 for 5.792540000000001."""
+    return float(f"{value:.{DIGITS}g}")
+
+
 class Window(Protocol):
     """The samples of one point in one period."""
 
@@ -43,7 +52,7 @@ class MeanWindow:
 
     def result(self) -> float | None:
         """Return the mean."""
-        return self._mean if self._count else None
+        return plain(self._mean) if self._count else None
 
     def clear(self) -> None:
         """Begin the next period."""
@@ -63,7 +72,7 @@ class MedianWindow:
 
     def result(self) -> float | None:
         """Return the median."""
-        return median(self._samples) if self._samples else None
+        return plain(median(self._samples)) if self._samples else None
 
     def clear(self) -> None:
         """Begin the next period."""
@@ -89,7 +98,7 @@ class DirectionWindow:
         """Return the direction; None in a calm, and where directions cancel out."""
         if math.hypot(self._x, self._y) <= CALM * self._length:
             return None
-        degrees = math.degrees(math.atan2(self._y, self._x)) % 360.0
+        degrees = plain(math.degrees(math.atan2(self._y, self._x)) % 360.0)
         # A tiny negative angle becomes 360.0 by rounding.
         return 0.0 if degrees >= 360.0 else degrees
 
@@ -120,7 +129,7 @@ class RiseWindow:
 
     def result(self) -> float | None:
         """Return the rise."""
-        return self._total if self._seen else None
+        return plain(self._total) if self._seen else None
 
     def clear(self) -> None:
         """Begin the next period."""

@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 
 from firmware_sim.core.measuring import Quantity
 from firmware_sim.core.server import READ_HOLDING, READ_INPUT_REGISTERS
-from firmware_sim.core.twin import Twin, float_words, integer_words, placed
+from firmware_sim.core.twin import Twin, float_words, integer_words, placed, text_words
 
 NAN_WORDS: Final = (0x7FA0, 0x0000)
 
@@ -299,6 +299,55 @@ class GenericPhOrp(GenericPh):
         return {**super().words(function, now_s), 1: integer_words(self.seen("orp"), 1)[0]}
 
 
+class HachSurfaceScatter7(Twin):
+    """Hach SURFACE SCATTER 7 sc: NTU as float, as whole number and in hundredths, its settings and service mode.
+
+    Documented register 40000 + n has wire address n - 1. Source: the maker's manual, appendix A; the word order of
+    floats and what hundredths do past their register are assumed.
+    """
+
+    functions: ClassVar[frozenset[int]] = frozenset({READ_HOLDING})
+    quantities: ClassVar[Mapping[str, Quantity]] = {
+        "turbidity": 18.0,
+        "unit_code": 7.0,
+        "service_mode": 0.0,
+        "serial_number": "SIM0001",
+    }
+
+    def words(self, function: int, now_s: float) -> Mapping[int, int]:
+        """Return the registers of function 3."""
+        del function, now_s
+        turbidity = self.seen("turbidity")
+        settings = [0, 2, 4, 1, 5, round(self.number("unit_code"))]
+        return placed(
+            (0, float_words(turbidity)),
+            (2, [round(turbidity), min(0xFFFF, round(100 * turbidity))]),
+            (4, text_words("RAW WATER", 6)),
+            (10, settings),
+            (17, [round(self.number("service_mode"))]),
+            (20, text_words(str(self.values["serial_number"]), 6)),
+        )
+
+
+class HachUvas(Twin):
+    """Hach UVAS sc, another sensor of the family: 40011 is its cleaning interval. Values are made up.
+
+    Source: the maker's manual, appendix A.
+    """
+
+    functions: ClassVar[frozenset[int]] = frozenset({READ_HOLDING})
+
+    def words(self, function: int, now_s: float) -> Mapping[int, int]:
+        """Return the registers of function 3."""
+        del function, now_s
+        return placed(
+            (0, float_words(12.5)),
+            (2, [0, 0, 5]),
+            (5, [*float_words(1.0), *float_words(0.0), 1, 30, 0, 0, 6, 2, 1, 1]),
+            (17, text_words("INLET", 5)),
+        )
+
+
 def _low_first(value: float) -> list[int]:
     return float_words(value, low_word_first=True)
 
@@ -307,6 +356,8 @@ MODELS: Final[dict[str, type[Twin]]] = {
     "endress-hauser-liquiline-cm44x": LiquilineCm44x,
     "generic-ph": GenericPh,
     "generic-ph-orp": GenericPhOrp,
+    "hach-surface-scatter-7-sc": HachSurfaceScatter7,
+    "hach-uvas-sc": HachUvas,
     "in-situ-aqua-troll-400": AquaTroll400,
     "in-situ-aqua-troll-other": AquaTrollOther,
     "tuf-2000m": Tuf2000m,

@@ -96,6 +96,11 @@ def expected_of(name: str) -> dict[str, Any]:
     return {key: pytest.approx(value, rel=1e-6) if isinstance(value, float) else value for key, value in expect.items()}
 
 
+def fitted(case: dict[str, Any]) -> dict[str, Any]:
+    """Return which modules a modular device has: those of which something must be read."""
+    return {"points": list(case["expect"])} if load_profile(case["profile"]).modular else {}
+
+
 def act(simulator: Simulator, **action: Any) -> None:
     (step,) = Scenario.model_validate({"steps": [action]}).steps
     simulator.apply(step)
@@ -119,7 +124,7 @@ def run(folder: Path, scenario: Callable[[Simulator, Poller, Witness], Coroutine
                 "intervals": {"fast_s": 2.0, "normal_s": 2.0, "slow_s": 4.0},
                 "lines": [line],
                 "devices": [
-                    {"id": name, "profile": case["profile"], "line": "bus", "unit": unit}
+                    {"id": name, "profile": case["profile"], "line": "bus", "unit": unit} | fitted(case)
                     for unit, (name, case) in enumerate(zip(names(), CASES, strict=True), 1)
                 ],
             }

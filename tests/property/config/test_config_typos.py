@@ -82,6 +82,8 @@ counters:
     shortest_pulse_s: 0.1
 calibrations:
   - {point: meter/voltage_l1_v, a: 1.01, b: -0.2, valid_from: "2026-11-20T08:00+07:00", by: a technician, note: none}
+doubts:
+  - {points: [meter/voltage_l1_v], witness: rain/total, above: 70, max_age_s: 300, unknown: suspect}
 maintenance:
   - {switch: io/di1, devices: [meter, rain], active: true}
 commands:

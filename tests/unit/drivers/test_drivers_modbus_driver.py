@@ -231,6 +231,18 @@ def test_a_write_goes_before_polls_and_returns_the_read_back(value: float) -> No
     run(scenario())
 
 
+@pytest.mark.parametrize("value", [False, 0, 0.0])
+def test_nothing_is_a_value_too(value: float) -> None:
+    async def scenario() -> None:
+        line = ScriptedLine(lambda pdu: pdu if pdu[0] == 5 else b"\x01\x01\x01")
+        driver = driver_of(BOARD, line, Allowed(point="dev/k1", low=0, high=0))
+        reading = await driver.write(driver.points[0], value)
+        assert (reading.value, reading.quality) == (True, Quality.GOOD)
+        assert line.asked == [(b"\x05\0\0\0\0", True), (b"\x01\0\0\0\x01", True)]
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("value", [2, -1, 0.5, "on"])
 def test_a_coil_takes_no_other_value(value: Any) -> None:
     async def scenario() -> None:

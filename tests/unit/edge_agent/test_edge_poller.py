@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -78,6 +80,37 @@ def test_starts_are_staggered_over_a_line() -> None:
     poll_for(clock, 5.0, *(device for device, _ in pairs))
     starts = [driver.probes[0] for _, driver in pairs]
     assert [round(later - earlier, 3) for earlier, later in itertools.pairwise(starts)] == [0.1] * 9
+
+
+def test_lines_begin_one_after_the_other_too() -> None:
+    clock = VirtualClock()
+    pairs = [memory_device(clock, [U1], name=f"m{number}") for number in range(10)]
+    devices = [
+        replace(device, config=device.config.model_copy(update={"line": f"line-{number // 2}"}))
+        for number, (device, _) in enumerate(pairs)
+    ]
+    for _, driver in pairs:
+        driver.answer_s = 0.001
+    poll_for(clock, 5.0, *devices)
+    starts = sorted(driver.probes[0] for _, driver in pairs)
+    assert [round(later - earlier, 3) for earlier, later in itertools.pairwise(starts)] == [0.1] * 9
+
+
+@pytest.mark.parametrize(
+    ("lines", "at_once", "bursts"), [(1, 1, 1), (4, 1, 4), (10, 1, 10), (25, 3, 10), (100, 10, 10)]
+)
+def test_lines_begin_in_bursts_over_an_interval(lines: int, at_once: int, bursts: int) -> None:
+    clock = VirtualClock()
+    pairs = []
+    for number in range(lines):
+        device, driver = memory_device(clock, [U1], name=f"m{number}")
+        driver.answer_s = 0.0
+        line = device.config.model_copy(update={"line": f"line-{number}"})
+        pairs.append((replace(device, config=line), driver))
+    poll_for(clock, 2.0, *(device for device, _ in pairs))
+    begun = Counter(round(driver.probes[0], 2) for _, driver in pairs)
+    assert (max(begun.values()), len(begun)) == (at_once, bursts)
+    assert max(begun) - min(begun) == pytest.approx(1 - 1 / bursts, abs=0.01)
 
 
 def test_a_driver_error_becomes_bad_with_its_cause() -> None:
@@ -178,7 +211,9 @@ def test_an_unsupported_point_is_dropped_until_the_device_was_away() -> None:
 
 def test_times_of_a_point_rise_strictly() -> None:
     clock = VirtualClock()
-    device, driver = memory_device(clock, [U1], intervals=Intervals(fast_s=0.0005))
+    # Faster than a configuration may ask for: as when a re-read comes in the millisecond of a poll.
+    hasty = Intervals().model_copy(update={"fast_s": 0.0005})
+    device, driver = memory_device(clock, [U1], intervals=hasty)
     driver.answer_s = 0.0
     _, sink = poll_for(clock, 0.2, device)
     for times in ([block.observed_at_ms for block in sink], [block.monotonic_ms for block in sink]):

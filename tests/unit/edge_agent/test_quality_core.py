@@ -114,7 +114,7 @@ def test_a_calibrated_value_is_corrected_and_the_raw_one_kept() -> None:
     corrections = (Correction(from_ms=0, a=1.1, b=-0.5), Correction(from_ms=100 * SECOND, a=1.0, b=0.25))
     judge = judge_of(ph=PointJudge.of(spec("ph", low=0, high=14), corrections))
     judged = judge.judge(block(50, t=20.0, ph=7.0), 50 * SECOND)
-    assert (judged.keys, judged.values) == (("t", "ph", "ph_raw"), (20.0, 1.1 * 7.0 - 0.5, 7.0))
+    assert (judged.keys, judged.values) == (("t", "ph", "ph_raw"), (20.0, 7.2, 7.0))
     assert judge.judge(block(100, t=20.0, ph=7.0), 100 * SECOND).values == (20.0, 7.25, 7.0)
     assert judge.judge(block(100, t=20.0, ph=7.0), None).values == (20.0, 7.25, 7.0)
 

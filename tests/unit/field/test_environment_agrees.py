@@ -8,7 +8,7 @@ from config.profile import load_profile, shipped_profiles
 CLASSES = ("water", "air", "level", "waste", "soil", "charger")
 UNITS = {
     "", "%", "°", "°C", "A", "V", "W", "Wh", "ms", "s", "mV", "m", "mm", "m/s", "m³", "m³/h", "mg/L", "µg/L", "µg/m³",
-    "NTU", "mS/cm", "µS/cm", "hPa", "dB", "lx", "W/m²", "ppm", "1/cm³", "µm", "mm/h",
+    "NTU", "mS/cm", "µS/cm", "hPa", "dB", "lx", "W/m²", "ppm", "ppb", "1/cm³", "µm", "mm/h",
 }  # fmt: skip
 WITHOUT_BOUNDS = {"endress-hauser-liquiline-cm44x"}
 """What its inputs mean is set at the transmitter."""

@@ -20,8 +20,8 @@ from drivers.lines.share import LineShare
 from drivers.lines.tcp import TcpConnectionLine
 from drivers.modbus.driver import ModbusDriver, Taken
 from drivers.modbus.frames import TcpExchange, read_pdu
+from edge_agent.shell.device_poller import DevicePoller
 from edge_agent.shell.devices import Device
-from edge_agent.shell.poller import DevicePoller
 from firmware_sim.core.counter import Counter as Registers
 from firmware_sim.core.faults import Fault
 from firmware_sim.core.noise import Noise
