@@ -106,7 +106,13 @@ class ControlSocket:
                     connection.settimeout(1.0)
                     connection.sendall(b'{"error":"busy"}\n')
                 continue
-            threading.Thread(target=self._serve, args=(connection,), name="control-peer", daemon=True).start()
+            try:
+                threading.Thread(target=self._serve, args=(connection,), name="control-peer", daemon=True).start()
+            except RuntimeError as error:
+                # No thread is to be had now: this peer is sent away, and the next one may have more luck.
+                _log.error("control peer not served", error=str(error))
+                self._slots.release()
+                connection.close()
 
     def _serve(self, connection: socket.socket) -> None:
         try:
@@ -176,7 +182,9 @@ class ControlClient:
                 self._connection.settimeout(self._timeout_s)
                 self._connection.connect(str(self._path))
                 self._waiting = b""
-            self._connection.sendall(line)
+            # Who is sent away finds the connection closed, with the reason still to be read.
+            with contextlib.suppress(BrokenPipeError):
+                self._connection.sendall(line)
             while b"\n" not in self._waiting:
                 more = self._connection.recv(262_144)
                 if not more:

@@ -9,6 +9,7 @@ import pwd
 import socket
 import stat
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ def raw(path: Path, sent: bytes) -> bytes:
     with socket.socket(socket.AF_UNIX) as peer:
         peer.settimeout(10)
         peer.connect(str(path))
-        peer.sendall(sent)
+        if sent:
+            peer.sendall(sent)
         received = b""
         while not received.endswith(b"\n"):
             more = peer.recv(65_536)
@@ -67,13 +69,15 @@ def test_a_line_without_an_end_is_cut_at_its_bound(listening: Path, monkeypatch:
 
 
 def test_more_peers_than_there_are_places_are_sent_away_and_the_rest_goes_on(listening: Path) -> None:
-    clients = [ControlClient(listening) for _ in range(MAX_CONNECTIONS)]
-    for client in clients:
-        assert "asked" in client.ask("x")
-    assert json.loads(raw(listening, b"")) == {"error": "busy"}
-    assert "asked" in clients[0].ask("y")
-    for client in clients:
-        client.close()
+    with ExitStack() as stack:
+        clients = [ControlClient(listening) for _ in range(MAX_CONNECTIONS + 1)]
+        for client in clients:
+            stack.callback(client.close)
+        for client in clients[:-1]:
+            assert "asked" in client.ask("x")
+        assert json.loads(raw(listening, b"")) == {"error": "busy"}
+        assert clients[-1].ask("x") == {"error": "busy"}
+        assert "asked" in clients[0].ask("y")
 
 
 def test_a_client_reaches_a_collector_that_was_started_again(tmp_path: Path) -> None:
