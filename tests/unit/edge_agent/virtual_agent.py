@@ -33,8 +33,9 @@ class _JumpingSelector(selectors.SelectSelector):
         ready = super().select(0)
         assert ready or timeout is not None, "the loop waits for something that never comes"
         if not ready and timeout:
-            # In whole microseconds: sums of tenths would stop the clock a hair before a deadline, again and again.
-            self._clock.now_s = math.ceil((self._clock.now_s + timeout) * 1e6 - 1e-3) / 1e6
+            # A hair past the deadline, never before it: a loop that waits for the rest would go round for ever.
+            due_s = self._clock.now_s + timeout
+            self._clock.now_s = math.ceil(due_s * 1e6 + 0.1) / 1e6
         return ready
 
 
