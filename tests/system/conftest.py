@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,3 +35,10 @@ def influx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influx]:
     """A running, empty database server, shared by the tests of a module: give each test its own database."""
     with Influx(tmp_path_factory.mktemp("influx")) as database:
         yield database
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A temporary folder whose sockets stay within the 107 bytes of a Unix socket's path, however the tests run."""
+    with tempfile.TemporaryDirectory(prefix="city.") as name:
+        yield Path(name)

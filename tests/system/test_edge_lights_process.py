@@ -164,8 +164,8 @@ class Cabinet:
 
 
 @pytest.fixture
-def cabinet(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Cabinet]:
-    made = Cabinet(tmp_path, mosquitto.port)
+def cabinet(short_path: Path, mosquitto: Mosquitto) -> Iterator[Cabinet]:
+    made = Cabinet(short_path, mosquitto.port)
     try:
         yield made
     finally:

@@ -64,8 +64,8 @@ def agent(folder: Path) -> Iterator[None]:
         process.wait(20)
 
 
-def test_the_whole_way_of_a_command_and_of_a_calendar(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    folder = tmp_path / "city"
+def test_the_whole_way_of_a_command_and_of_a_calendar(mosquitto: Mosquitto, short_path: Path) -> None:
+    folder = short_path / "city"
     plan = plan_city(numbers_for(1, alley_lamps=0, signals=1, warnings=0), 1, names())
     ports = consecutive_ports(len(plan.sites))
     write_city(plan, folder, CityOptions(first_port=ports, mqtt_port=mosquitto.port, account=account(), fast_s=0.3))

@@ -44,9 +44,9 @@ def read(file: Path, device: str) -> dict[str, Any]:
     return {reading["point"].partition("/")[2]: reading["value"] for reading in json.loads(told.stdout)["readings"]}
 
 
-def test_a_technician_reads_every_device_of_a_city(tmp_path: Path) -> None:
+def test_a_technician_reads_every_device_of_a_city(short_path: Path) -> None:
     plan = plan_city(numbers_for(1, alley_lamps=3, signals=1, warnings=1), 7, names())
-    folder = tmp_path / "city"
+    folder = short_path / "city"
     write_city(plan, folder, CityOptions(first_port=consecutive_ports(len(plan.sites)), account="huong"))
     with running(Simulator(load_config(folder / "simulator.yaml"))) as simulator:
         for cabinet in simulator.world.cabinets.values():
