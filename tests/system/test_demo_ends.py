@@ -31,9 +31,14 @@ def _start(folder: Path, **environment: str) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
         env=os.environ | environment,
-        # A shell that starts a job in the background lets it ignore Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509 - no threads here
+        preexec_fn=_listens,  # noqa: PLW1509 - no threads here
     )
+
+
+def _listens() -> None:
+    # A shell that starts a job in the background lets it ignore Ctrl-C, and nohup the loss of its terminal.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def _of(folder: Path) -> Iterator[int]:
