@@ -32,6 +32,8 @@ LAST_BACKOFF_S: Final = 4.0
 SETTLE_S: Final = 0.05
 """A serial server that kept an answer for nobody hands it over as soon as somebody connects."""
 PIECE_S: Final = 0.02
+GAP_S: Final = 0.005
+"""After an answer; the bus behind needs 3.5 characters anyway (4 ms at 9600 baud), and what comes twice shows in it."""
 BABBLE_S: Final = 2.0
 """How long unasked bytes may prolong a pause before the request fails instead."""
 ONE_SHOTS: Final = 3
@@ -307,6 +309,8 @@ class TcpConnectionLine:
         connection.answers += 1
         if connection.answers > 1:
             self._one_shots = 0
+        if self._is_serial:
+            self._quiet_until_s = asyncio.get_running_loop().time() + GAP_S
         surplus = exchange.surplus()
         if surplus:
             counters.late_bytes += surplus

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -12,7 +12,7 @@ from config.agent import TcpLine
 from drivers.errors import Fault as LineFault
 from drivers.errors import FrameError, LineDownError
 from drivers.lines.memory import VirtualTime
-from drivers.lines.tcp import BABBLE_S, PIECE_S, TcpConnectionLine
+from drivers.lines.tcp import BABBLE_S, GAP_S, PIECE_S, TcpConnectionLine
 from drivers.modbus.frames import RtuExchange, read_pdu
 from firmware_sim.core.codec import Request
 from firmware_sim.core.counter import Counter as Registers
@@ -63,7 +63,29 @@ def test_a_first_connection_waits_for_what_an_earlier_process_asked() -> None:
         assert station.times[0][1] == pytest.approx(TIMEOUT_S, abs=0.001)
         before_us = time.us
         moment = await line.exchange(ask(2))
-        assert (time.us - before_us) / 1e6 == pytest.approx(moment.held_s, abs=1e-4)
+        assert (time.us - before_us) / 1e6 == pytest.approx(GAP_S + moment.held_s, abs=1e-4)
+
+    play(scenario)
+
+
+def test_an_answer_that_comes_twice_is_not_taken_for_the_next_ones() -> None:
+    async def scenario(line: TcpConnectionLine, _: Asked, __: VirtualTime, network: Network) -> None:
+        await line.exchange(ask(1))
+
+        def again(data: bytes) -> bytes:
+            network.spoil = None
+            # A serial server hands it to whoever is connected, not to who asked.
+            network.call_later(GAP_S - 0.001, network.deliver, cast("Any", None), data)
+            return data
+
+        network.spoil = again
+        values = []
+        for address in (2, 3, 4):
+            exchange = ask(address)
+            await line.exchange(exchange)
+            values.append(int.from_bytes(exchange.payload, "big"))
+        assert values == [1000 * UNIT + 2, 1000 * UNIT + 3, 1000 * UNIT + 4]
+        assert line.counters.late_bytes == 7
 
     play(scenario)
 
