@@ -96,11 +96,17 @@ class Centre:
         return key
 
     def start(self) -> None:
+        """Start it, and wait until it answers and hears the broker: what is sent earlier reaches nobody."""
+        connections = self._connections()
         with self.log.open("ab") as log:
             self._running = subprocess.Popen(
                 [sys.executable, "-m", "collector", "run", "--config", str(self.config_file)], stdout=log, stderr=log
             )
         wait_until(lambda: self.run("lights", "orders")[0] == 0, 60, f"the control socket; {self.log}")
+        wait_until(lambda: self._connections() > connections, 60, f"its subscription; {self.log}")
+
+    def _connections(self) -> int:
+        return self.log.read_text("utf-8").count("broker connected") if self.log.exists() else 0
 
     def kill(self) -> None:
         if self._running is not None and self._running.poll() is None:
