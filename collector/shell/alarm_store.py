@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 import orjson
 
 from collector.core.alarm_record import Transition
+from collector.shell.state_file import transaction
 
 FILE_NAME: Final = "alarms.db"
 MAX_TRANSITIONS: Final = 200_000
@@ -294,15 +295,8 @@ class AlarmStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._database
-                self._database.execute("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                raise
+        with self._lock, transaction(self._database) as database:
+            yield database
 
 
 def _form(database: sqlite3.Connection) -> int:

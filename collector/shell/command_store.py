@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,14 +11,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import orjson
-import structlog
 
 from collector.core.order_book import Answer, AnswerState, Order
+from collector.shell.state_file import open_or_set_aside, transaction
 
 FILE_NAME: Final = "commands.db"
 KEPT_ORDERS: Final = 20_000
 """Ended orders beyond this many go, the oldest first; the audit keeps what was ordered."""
-_log = structlog.get_logger("collector.commands")
 _MIGRATIONS: Final = (
     """
     CREATE TABLE audit (
@@ -125,14 +123,8 @@ class CommandStore:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Commit what is done within, or nothing of it."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._connection
-            self._connection.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
+        with transaction(self._connection) as connection:
+            yield connection
 
     def note(self, entry: AuditEntry) -> None:
         """Add one entry to the audit."""
@@ -329,20 +321,6 @@ def open_command_store(state_dir: Path) -> CommandStore:
     Raises:
         sqlite3.OperationalError, OSError: The folder or its disk cannot be used.
     """
-    try:
-        store = CommandStore(state_dir)
-        try:
-            store.check()
-        except BaseException:
-            store.close()
-            raise
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError as error:
-        aside = next(name for n in itertools.count(1) if not (name := state_dir / f"{FILE_NAME}.damaged-{n}").exists())
-        for tail in ("-wal", "-shm"):
-            (state_dir / f"{FILE_NAME}{tail}").unlink(missing_ok=True)
-        (state_dir / FILE_NAME).replace(aside)
-        _log.error("audit, orders and calendars are damaged and set aside", file=str(aside), error=str(error))
-        return CommandStore(state_dir)
-    return store
+    return open_or_set_aside(
+        state_dir / FILE_NAME, lambda: CommandStore(state_dir), CommandStore.check, "audit, orders and calendars are"
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
@@ -13,17 +12,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import orjson
-import structlog
 
 from collector.core.lights_cabinet import KEPT_DAYS
 from collector.core.lights_engine import Saved
 from collector.core.lights_summary import NightSummary
+from collector.shell.state_file import open_or_set_aside, transaction
 
 FILE_NAME: Final = "lights.db"
 SUMMARY_DAYS: Final = 1100
 """Three years of nights; their minutes are kept for as long as history may complete them."""
 MAX_RELAMPINGS: Final = 10_000
-_log = structlog.get_logger("lights")
 _SCHEMA: Final = """
     CREATE TABLE IF NOT EXISTS cabinet (name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS night (
@@ -144,14 +142,8 @@ class LightsStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._database
-                self._database.execute("COMMIT")
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
+        with self._lock, transaction(self._database) as database:
+            yield database
 
 
 def open_lights_store(state_dir: Path) -> LightsStore:
@@ -160,25 +152,15 @@ def open_lights_store(state_dir: Path) -> LightsStore:
     Raises:
         sqlite3.OperationalError, OSError: The folder or its disk cannot be used.
     """
-    try:
-        store = LightsStore(state_dir)
-        try:
-            store.states()
-            store.relampings()
-            store.day("", "")
-        except BaseException:
-            store.close()
-            raise
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError as error:
-        aside = next(name for n in itertools.count(1) if not (name := state_dir / f"{FILE_NAME}.damaged-{n}").exists())
-        for tail in ("-wal", "-shm"):
-            (state_dir / f"{FILE_NAME}{tail}").unlink(missing_ok=True)
-        (state_dir / FILE_NAME).replace(aside)
-        _log.error("what was learned of the lights is damaged and set aside", file=str(aside), error=str(error))
-        return LightsStore(state_dir)
-    return store
+
+    def check(store: LightsStore) -> None:
+        store.states()
+        store.relampings()
+        store.day("", "")
+
+    return open_or_set_aside(
+        state_dir / FILE_NAME, lambda: LightsStore(state_dir), check, "what was learned of the lights is"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import structlog
-
+from collector.shell.state_file import open_or_set_aside, transaction
 from contract.state import PointKind
 
 FILE_NAME: Final = "collector.db"
-_log = structlog.get_logger("collector.records")
 _SCHEMA: Final = """
     CREATE TABLE IF NOT EXISTS device (
         gateway TEXT NOT NULL, device TEXT NOT NULL, measurement TEXT NOT NULL, PRIMARY KEY (gateway, device)
@@ -131,14 +128,8 @@ class Records:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._connection):
             yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.execute("ROLLBACK")
-            raise
 
 
 def open_records(state_dir: Path) -> Records:
@@ -147,24 +138,14 @@ def open_records(state_dir: Path) -> Records:
     Raises:
         sqlite3.OperationalError, OSError: The folder or its disk cannot be used.
     """
-    try:
-        records = Records(state_dir)
-        try:
-            for table in (records.devices, records.kinds, records.gateways):
-                table()
-        except BaseException:
-            records.close()
-            raise
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError as error:
-        aside = next(name for n in itertools.count(1) if not (name := state_dir / f"{FILE_NAME}.damaged-{n}").exists())
-        for tail in ("-wal", "-shm"):
-            (state_dir / f"{FILE_NAME}{tail}").unlink(missing_ok=True)
-        (state_dir / FILE_NAME).replace(aside)
-        _log.error("what was known of the gateways is damaged and set aside", file=str(aside), error=str(error))
-        return Records(state_dir)
-    return records
+
+    def check(records: Records) -> None:
+        for table in (records.devices, records.kinds, records.gateways):
+            table()
+
+    return open_or_set_aside(
+        state_dir / FILE_NAME, lambda: Records(state_dir), check, "what was known of the gateways is"
+    )
 
 
 def read_overview(state_dir: Path) -> Overview:
